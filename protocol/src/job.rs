@@ -1,0 +1,138 @@
+//! Jobs: an intent, its typed steps, and how far one machine has come.
+
+use crate::{
+    disk::DiskIdentity,
+    id::{MasterName, MasterRef},
+    unit::ByteLen,
+};
+use serde::{Deserialize, Serialize};
+
+/// One step of a job. Steps run in order on each machine; profile steps are appended to this list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Step {
+    /// Look at the machine and report; nothing is written.
+    Inspect,
+    /// Read a disk and keep it as a new version of a master. The source disk is never written.
+    Capture {
+        /// The disk to read; without it there must be exactly one candidate.
+        #[serde(default)]
+        disk: Option<DiskIdentity>,
+        /// The master that gets a new version.
+        master: MasterName,
+    },
+    /// Put a master on a disk.
+    Restore {
+        /// The disk to write; without it there must be exactly one candidate.
+        #[serde(default)]
+        disk: Option<DiskIdentity>,
+        /// What to put there. The version is frozen when the job is created.
+        master: MasterRef,
+        /// How the written disk is checked.
+        #[serde(default)]
+        read_back: ReadBack,
+    },
+    /// Restart the machine.
+    Reboot,
+    /// Switch the machine off.
+    PowerOff,
+}
+
+impl Step {
+    /// Whether this step writes to a disk of the machine: such a step starts only once.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        matches!(self, Self::Restore { .. })
+    }
+}
+
+/// How a written disk is checked against the master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadBack {
+    /// Everything that was written is read again from the medium and compared.
+    #[default]
+    Full,
+    /// A sample is.
+    Sample,
+    /// Nothing is.
+    Off,
+}
+
+/// Where one machine stands in a job. `failed` is never `cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// Nobody has picked it up: the machine has not booted from us since.
+    Queued,
+    /// Something has to happen first; `why` says what: a choice of disk, a person's word.
+    Waiting,
+    /// The agent works on it.
+    Running,
+    /// Every step ended well.
+    Done,
+    /// A step failed; the problem says why.
+    Failed,
+    /// A person took it back.
+    Cancelled,
+}
+
+impl JobState {
+    /// Whether nothing will happen any more.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// How far a running step has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Progress {
+    /// What is being done, as a code the page translates: `reading`, `sending`, `comparing`, `fetching`, `writing`,
+    /// `checking`.
+    pub phase: String,
+    /// Bytes of this step that are behind us.
+    pub bytes_done: ByteLen,
+    /// Bytes of this step in all, as far as known.
+    pub bytes_total: ByteLen,
+    /// Rate over the last seconds.
+    pub bytes_per_second: u64,
+    /// Estimate of what is left, in seconds.
+    pub seconds_left: Option<u64>,
+}
+
+/// What a step brought, as counted by the engine. All in bytes unless named otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct StepResult {
+    /// The master's version that was made or restored.
+    pub version: Option<u32>,
+    /// Size of the disk.
+    pub bytes_disk: u64,
+    /// Bytes the filesystems use.
+    pub bytes_used: u64,
+    /// Bytes read from the disk.
+    pub bytes_read: u64,
+    /// Plain bytes that the depot lacked.
+    pub bytes_new: u64,
+    /// Bytes they took in the depot after compression.
+    pub bytes_stored: u64,
+    /// Bytes that came or went over the wire.
+    pub bytes_sent: u64,
+    /// Bytes written to the disk.
+    pub bytes_written: u64,
+    /// Chunks in all.
+    pub chunks: u64,
+    /// Chunks that the depot lacked.
+    pub chunks_new: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// What a person should know about the result: "backup table moved to the end of the larger disk".
+    pub notes: Vec<String>,
+}

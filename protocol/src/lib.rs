@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+pub mod agent;
+pub mod boot;
+pub mod cmdline;
+pub mod disk;
+pub mod id;
+pub mod job;
+pub mod mac;
+pub mod machine;
+pub mod problem;
+pub mod unit;
+
+pub use id::{ChunkId, JobId, MachineId, MasterName, MasterRef};
+pub use mac::MacAddr;
+pub use problem::Problem;
+pub use unit::{ByteLen, ByteOffset, Lba};
