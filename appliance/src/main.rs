@@ -1,2 +1,73 @@
 #![doc = include_str!("../README.md")]
-fn main() {}
+
+mod administrator;
+mod boot_files;
+mod certificates;
+mod check;
+mod configuration;
+mod interface;
+mod listener;
+mod serve;
+mod wiring;
+
+use clap::{Parser, Subcommand};
+use configuration::{BootFilesArguments, DataArguments, ServeArguments};
+use std::process::ExitCode;
+
+/// Network boot and imaging for a site's machines.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the appliance.
+    Serve(ServeArguments),
+    /// Say what is wrong with a configuration or a network, in words.
+    Check(ServeArguments),
+    /// People who may administer the appliance.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Kernel, initrd and loaders that machines boot.
+    #[command(subcommand)]
+    BootFiles(BootFilesCommand),
+}
+
+#[derive(Subcommand)]
+enum AdminCommand {
+    /// Make an administrator; the password is read from the terminal or from standard input.
+    Create {
+        /// The account's name.
+        name: String,
+        #[command(flatten)]
+        data: DataArguments,
+    },
+}
+
+#[derive(Subcommand)]
+enum BootFilesCommand {
+    /// Build the boot files from a kernel package and the agent.
+    Build(BootFilesArguments),
+    /// Check that the boot files are whole and unchanged.
+    Check(DataArguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Check(arguments) => check::run(arguments),
+        Command::Admin(AdminCommand::Create { name, data }) => administrator::create(&name, &data),
+        Command::BootFiles(BootFilesCommand::Build(arguments)) => boot_files::build(&arguments),
+        Command::BootFiles(BootFilesCommand::Check(data)) => boot_files::check(&data),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("amorce: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
