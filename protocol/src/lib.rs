@@ -3,11 +3,14 @@
 pub mod agent;
 pub mod boot;
 pub mod cmdline;
+pub mod dhcp;
 pub mod disk;
 pub mod id;
 pub mod job;
 pub mod mac;
 pub mod machine;
+pub mod manifest;
+pub mod module_table;
 pub mod problem;
 pub mod unit;
 
