@@ -1,1 +1,7 @@
 #![doc = include_str!("../README.md")]
+
+pub mod admin;
+pub mod extract;
+pub mod refusal;
+pub mod state;
+pub mod view;

@@ -66,7 +66,6 @@ pub struct DiskFacts {
     pub bootable: bool,
     /// What is on it, as `imager inspect --json` prints it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
     pub contents: Option<String>,
 }
 

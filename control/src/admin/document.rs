@@ -1,0 +1,142 @@
+//! The OpenAPI document of the admin API, committed as `control/openapi.json`.
+
+use super::{events, jobs, machines, masters, server, sessions};
+use crate::{refusal::PROBLEM_TYPE, state::Control, view::RefusalEvent};
+use protocol::Problem;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        self, ComponentsBuilder, ContentBuilder, Ref, RefOr, ResponseBuilder,
+        path::Operation,
+        security::{ApiKey, ApiKeyValue, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// The sections of the document.
+pub mod tag {
+    /// Machines.
+    pub const MACHINES: &str = "machines";
+    /// Masters.
+    pub const MASTERS: &str = "masters";
+    /// Jobs.
+    pub const JOBS: &str = "jobs";
+    /// People and their sessions.
+    pub const PEOPLE: &str = "people";
+    /// Settings, live events and the appliance's state.
+    pub const SITE: &str = "site";
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Amorce", description = "The admin API of an Amorce appliance. Every answer that is not a success is a `Problem`."),
+    components(schemas(Problem, RefusalEvent)),
+    security(("session" = [])),
+    modifiers(&CookieSession, &Problems),
+)]
+struct Document;
+
+/// All routes of the admin API, relative to `/api/v1`, with the document that describes them.
+pub fn routes() -> OpenApiRouter<Control> {
+    let router = OpenApiRouter::default()
+        .routes(routes!(sessions::get_setup, sessions::create_first_administrator))
+        .routes(routes!(sessions::log_in))
+        .routes(routes!(sessions::get_session, sessions::log_out))
+        .routes(routes!(machines::list_machines))
+        .routes(routes!(machines::get_machine, machines::change_machine))
+        .routes(routes!(masters::list_masters))
+        .routes(routes!(masters::get_master_version, masters::delete_master_version))
+        .routes(routes!(jobs::list_jobs, jobs::create_job))
+        .routes(routes!(jobs::get_job))
+        .routes(routes!(jobs::cancel_job))
+        .routes(routes!(jobs::retry_job))
+        .routes(routes!(jobs::choose_disk))
+        .routes(routes!(jobs::get_evidence))
+        .routes(routes!(server::get_settings, server::put_settings))
+        .routes(routes!(server::get_server))
+        .routes(routes!(events::follow_events));
+    OpenApiRouter::with_openapi(Document::openapi_base()).merge(router)
+}
+
+impl Document {
+    /// The document without its paths and without what is added to every path.
+    fn openapi_base() -> openapi::OpenApi {
+        let mut document = Self::openapi();
+        document.servers = Some(vec![openapi::Server::new("/api/v1")]);
+        document
+    }
+}
+
+/// The whole document.
+#[must_use]
+pub fn document() -> openapi::OpenApi {
+    let mut document = routes().into_openapi();
+    Problems.modify(&mut document);
+    document
+}
+
+/// The document as it is committed and served.
+///
+/// # Panics
+/// Never: the document has only strings for keys.
+#[must_use]
+pub fn document_text() -> String {
+    let mut text = document().to_pretty_json().expect("the document has only strings for keys");
+    text.push('\n');
+    text
+}
+
+struct CookieSession;
+
+impl Modify for CookieSession {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(|| ComponentsBuilder::new().build());
+        components.add_security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("amorce_session"))),
+        );
+    }
+}
+
+/// Adds to every operation the answers that every operation may give.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            let operations: [&mut Option<Operation>; 5] =
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+            for operation in operations.into_iter().flatten() {
+                for (status, description) in
+                    [("4XX", "refused"), ("5XX", "the appliance could not do this")]
+                {
+                    let content =
+                        ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+                    let response =
+                        ResponseBuilder::new().description(description).content(PROBLEM_TYPE, content).build();
+                    operation.responses.responses.insert(status.to_owned(), RefOr::T(response));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `UPDATE_OPENAPI=1 cargo test -p control openapi` writes the file anew.
+    #[test]
+    fn the_committed_openapi_document_is_what_the_code_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let text = document_text();
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap();
+        assert!(
+            committed == text,
+            "control/openapi.json is stale; run UPDATE_OPENAPI=1 cargo test -p control openapi"
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! What the admin API shows and takes: one type per object, the same in lists, answers and live events.
+//!
+//! Times are RFC 3339 in UTC, by the appliance's clock. Bytes are plain numbers. Lists have `items`, and `next` when there
+//! is more: give it back as `after`.
+
+mod job;
+mod machine;
+mod master;
+mod person;
+mod site;
+
+pub use job::{
+    Choice, DiskRequest, Job, JobCounts, JobDetail, JobMachine, JobPage, NewJob, RetryRequest,
+};
+pub use machine::{Machine, MachineChange, MachineJob, MachinePage};
+pub use master::{Master, MasterList, MasterPartition, MasterVersion};
+pub use person::{FirstAdministrator, LogIn, Session, Setup};
+pub use site::{Interface, Language, RefusalEvent, Server, Settings, Space, UnknownMachines};

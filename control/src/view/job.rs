@@ -1,0 +1,144 @@
+//! Jobs.
+
+use protocol::{
+    JobId, MachineId, Problem,
+    disk::{DiskFacts, DiskIdentity},
+    job::{JobState, Progress, Step, StepResult},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A job: an intent over a frozen selection of machines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Job {
+    /// The job.
+    pub id: JobId,
+    /// What it is called.
+    pub title: String,
+    /// Its steps, in order, as frozen at creation: versions are named, and the last step is explicit.
+    pub steps: Vec<Step>,
+    /// The state in one word: the first that applies of `running`, `waiting`, `queued`, `failed`, `cancelled`, `done`.
+    pub state: JobState,
+    /// How many machines stand where.
+    pub counts: JobCounts,
+    /// When it was created.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// Who created it.
+    pub created_by: String,
+}
+
+/// How many machines of a job stand in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobCounts {
+    /// Of the selection in all.
+    pub total: u64,
+    /// Not picked up.
+    pub queued: u64,
+    /// Waiting for something.
+    pub waiting: u64,
+    /// Being worked on.
+    pub running: u64,
+    /// Ended well.
+    pub done: u64,
+    /// Ended badly.
+    pub failed: u64,
+    /// Taken back.
+    pub cancelled: u64,
+}
+
+/// A job with one row per machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobDetail {
+    /// The job.
+    pub job: Job,
+    /// Its machines.
+    pub machines: Vec<JobMachine>,
+}
+
+/// One machine in a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobMachine {
+    /// The job.
+    pub job: JobId,
+    /// The machine.
+    pub machine: MachineId,
+    /// What to call the machine.
+    pub machine_label: String,
+    /// Where it stands.
+    pub state: JobState,
+    /// The step it stands at, from 0; the number of steps when all are behind it.
+    pub step_index: u32,
+    /// How far the running step has come.
+    pub progress: Option<Progress>,
+    /// Why it waits, or why it failed or was cancelled, in words and with the remedy.
+    pub problem: Option<Problem>,
+    /// When a person has to choose a disk: the disks.
+    pub choice: Option<Choice>,
+    /// The disk the running step works on, or that a person chose.
+    pub disk: Option<DiskIdentity>,
+    /// A person took it back and the agent has not stopped yet.
+    pub cancel_requested: bool,
+    /// What the steps brought, in order.
+    pub results: Vec<StepResult>,
+    /// Whether a failure left evidence (`…/evidence`).
+    pub has_evidence: bool,
+    /// When the first step began.
+    #[schema(format = DateTime)]
+    pub started_at: Option<String>,
+    /// When it was over.
+    #[schema(format = DateTime)]
+    pub ended_at: Option<String>,
+}
+
+/// What a person has to choose from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Choice {
+    /// The disks that the agent found.
+    pub disks: Vec<DiskFacts>,
+}
+
+/// A page of jobs, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobPage {
+    /// The jobs.
+    pub items: Vec<Job>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+    /// How many there are on all pages.
+    pub total: u64,
+}
+
+/// A job to create.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewJob {
+    /// What to call it; without it, the appliance writes one from the steps.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub title: Option<String>,
+    /// The machines, at most 1000. The selection is frozen.
+    #[schema(min_items = 1, max_items = 1000)]
+    pub machines: Vec<MachineId>,
+    /// The steps, in order, at most 20. A restore of `NAME` means the newest version at this moment. When the last step is
+    /// neither `reboot` nor `power-off`, a job that restores gets a `reboot`; any other lets the machine go to its disk.
+    #[schema(min_items = 1, max_items = 20)]
+    pub steps: Vec<Step>,
+}
+
+/// Which machines of a job shall try again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRequest {
+    /// These; without it, every machine that failed. A machine that waits for a person is retried only when named here.
+    #[serde(default)]
+    pub machines: Option<Vec<MachineId>>,
+}
+
+/// The disk that a person chose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiskRequest {
+    /// One of the disks shown in `choice`.
+    pub disk: DiskIdentity,
+}
