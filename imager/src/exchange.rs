@@ -14,11 +14,14 @@ use protocol::{
 
 /// Named, immutable objects: the lowest layer a store stands on. A local folder, a test disk and S3 implement it.
 ///
-/// Names are relative, `/`-separated, made by the store only (`packs/…`, `segments/…`, `masters/…`).
+/// Names are relative, `/`-separated, made by the store only (`packs/…`, `segments/…`, `masters/…`). The one exception
+/// from immutability is the unfinished object, below `open/`: it grows by [`PackStorage::append`] and is readable at once,
+/// until [`PackStorage::seal`] gives it its permanent name. An engine without appending (S3) keeps unfinished objects in a
+/// local folder and puts them when they are sealed.
 pub trait PackStorage: Send + Sync {
     /// Puts an object once. Putting the same name again is an error unless the bytes are the same.
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()>;
-    /// Reads a part of an object.
+    /// Reads a part of an object; an error if it has fewer bytes.
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>>;
     /// Length of an object, or `None` if there is none of that name.
     fn len(&self, name: &str) -> Result<Option<u64>>;
@@ -26,8 +29,15 @@ pub trait PackStorage: Send + Sync {
     fn list(&self, prefix: &str) -> Result<Vec<String>>;
     /// Removes an object; removing what is not there is no error.
     fn delete(&self, name: &str) -> Result<()>;
-    /// When this returns, everything put before it survives a power cut.
+    /// When this returns, everything put, appended or sealed before it survives a power cut.
     fn commit(&self) -> Result<()>;
+    /// Adds bytes to the end of an unfinished object, making it if it is not there. They survive the end of the process;
+    /// a power cut may lose or damage what was appended since the last [`PackStorage::commit`].
+    fn append(&self, name: &str, bytes: &[u8]) -> Result<()>;
+    /// Gives an unfinished object its permanent name, once, with the bytes it has.
+    fn seal(&self, unfinished: &str, name: &str) -> Result<()>;
+    /// Shortens an unfinished object, to drop a frame that was cut off by a crash.
+    fn truncate(&self, unfinished: &str, len: u64) -> Result<()>;
 }
 
 /// Where a restore gets chunks.
@@ -52,11 +62,17 @@ pub trait ManifestSource: Send + Sync {
     fn segment(&self, id: SegmentId) -> Result<Vec<u8>>;
 }
 
+/// Where a restore gets everything.
+pub trait MasterSource: ManifestSource + ChunkSource {}
+
+impl<T: ManifestSource + ChunkSource + ?Sized> MasterSource for T {}
+
 /// Where a capture puts what it read.
 pub trait ChunkSink: Send + Sync {
     /// For each id, whether it is lacking and should be sent.
     fn lacking(&self, ids: &[ChunkId]) -> Result<Vec<bool>>;
-    /// Takes one frame; when this returns the frame need not be sent again. Sending a frame twice is harmless.
+    /// Takes one frame; when this returns the frame need not be sent again. Sending a frame twice is harmless. Called by
+    /// several threads at once.
     fn put_frame(&self, frame: EncodedFrame) -> Result<()>;
     /// Takes one manifest segment.
     fn put_segment(&self, bytes: &[u8]) -> Result<SegmentId>;

@@ -1,3 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+pub mod capture;
+mod device;
+pub mod disk;
+pub mod error;
 pub mod exchange;
+pub mod frame;
+pub mod inspect;
+pub mod progress;
+pub mod restore;
+pub mod signature;
+pub mod store;
+pub mod target;
+
+pub use error::{Error, ErrorKind, Result};
+pub use progress::{Phase, Progress, Unwatched};

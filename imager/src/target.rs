@@ -1,0 +1,228 @@
+//! What is written to: a disk, a partition or an image file.
+
+use crate::{
+    device,
+    disk::ReadAt,
+    error::{Error, ErrorKind, Result},
+};
+use nix::fcntl::{FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, posix_fadvise};
+use std::{
+    fs::{File, OpenOptions},
+    ops::Range,
+    os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Something that a master is put on, written at any offset by several threads at once.
+pub trait Target: ReadAt {
+    /// Writes all bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Write`] naming the range, also when it reaches behind the end.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+
+    /// Makes a range read as zeros.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Write`] naming the range.
+    fn zero_range(&self, range: Range<u64>) -> Result<()>;
+
+    /// Says that a range has no meaning any more. It may do nothing, and what is read there afterwards is not defined.
+    fn discard_range(&self, range: Range<u64>);
+
+    /// When this returns, everything written before it survives a power cut.
+    ///
+    /// # Errors
+    /// The medium did not take it.
+    fn flush(&self) -> Result<()>;
+
+    /// Drops what memory keeps of the target, as far as it can, so that reading asks the medium. After [`Target::flush`].
+    ///
+    /// # Errors
+    /// The system refused.
+    fn forget(&self) -> Result<()>;
+}
+
+/// A block device or an image file, opened for a restore.
+pub struct TargetDisk {
+    file: File,
+    path: PathBuf,
+    size: u64,
+    sector_size: u32,
+    regular: bool,
+}
+
+impl TargetDisk {
+    /// Opens a block device, or an image file that is made if it is not there.
+    ///
+    /// A new or empty file gets the size and the sector size given, which are the master's; another file keeps its size.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Busy`] if it is mounted, held by another device, attached to a loop device or locked.
+    pub fn open(path: &Path, disk_size: u64, sector_size: u32) -> Result<Self> {
+        let failed = |error| Error::io(format!("opening {}", path.display()), error);
+        let busy = |why: &str| {
+            Error::new(ErrorKind::Busy, format!("{} is {why}", path.display()))
+                .with_remedy("unmount it and everything on it, or choose another target")
+        };
+        let kind = std::fs::metadata(path).ok().map(|metadata| metadata.file_type());
+        let is_device = kind.is_some_and(|kind| kind.is_block_device());
+        if kind.is_some_and(|kind| !kind.is_block_device() && !kind.is_file()) {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("{} is neither a block device nor a regular file", path.display()),
+            ));
+        }
+        // On a block device O_EXCL without O_CREAT means: not if it, or a part of it, is mounted or held.
+        let flags = OFlag::O_CLOEXEC.bits() | if is_device { OFlag::O_EXCL.bits() } else { 0 };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(!is_device)
+            .truncate(false)
+            .custom_flags(flags)
+            .open(path)
+            .map_err(|error| {
+                if error.kind() == std::io::ErrorKind::ResourceBusy { busy("mounted or held") } else { failed(error) }
+            })?;
+        if is_device {
+            let size = device::size(&file, path)?;
+            let sector_size = device::sector_size(&file, path)?;
+            return Ok(Self { file, path: path.to_owned(), size, sector_size, regular: false });
+        }
+        if loop_device_of(path).is_some() {
+            return Err(busy("attached to a loop device"));
+        }
+        if file.try_lock().is_err() {
+            return Err(busy("locked by another program"));
+        }
+        let mut size = file.metadata().map_err(failed)?.len();
+        if size == 0 {
+            file.set_len(disk_size).map_err(failed)?;
+            size = disk_size;
+        }
+        Ok(Self { file, path: path.to_owned(), size, sector_size, regular: true })
+    }
+
+    fn write_failed(&self, range: &Range<u64>, error: std::io::Error) -> Error {
+        Error::caused(
+            ErrorKind::Write,
+            format!(
+                "writing {} bytes at offset {} of {}",
+                range.end - range.start,
+                range.start,
+                self.path.display()
+            ),
+            error,
+        )
+        .with_remedy("run the restore again when the cause is gone; it resumes with what lacks")
+    }
+}
+
+impl ReadAt for TargetDisk {
+    fn len(&self) -> u64 {
+        self.size
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.file.read_exact_at(buffer, offset).map_err(|error| {
+            Error::caused(
+                ErrorKind::Read,
+                format!("reading {} bytes at offset {offset} of {}", buffer.len(), self.path.display()),
+                error,
+            )
+        })
+    }
+
+    fn sector_size(&self) -> u32 {
+        self.sector_size
+    }
+
+    fn next_data(&self, offset: u64) -> Option<Range<u64>> {
+        if !self.regular {
+            return (offset < self.size).then(|| offset..self.size);
+        }
+        device::next_data(&self.file, offset, self.size)
+    }
+}
+
+impl Target for TargetDisk {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let range = offset..offset.saturating_add(bytes.len() as u64);
+        if range.end > self.size {
+            return Err(self.write_failed(&range, std::io::Error::other("it reaches behind the end")));
+        }
+        self.file.write_all_at(bytes, offset).map_err(|error| self.write_failed(&range, error))
+    }
+
+    fn zero_range(&self, range: Range<u64>) -> Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        if range.end > self.size {
+            return Err(self.write_failed(&range, std::io::Error::other("it reaches behind the end")));
+        }
+        let quick = if self.regular {
+            match (i64::try_from(range.start), i64::try_from(range.end - range.start)) {
+                (Ok(start), Ok(length)) => fallocate(
+                    &self.file,
+                    FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
+                    start,
+                    length,
+                )
+                .is_ok(),
+                _ => false,
+            }
+        } else {
+            let sector = u64::from(self.sector_size);
+            range.start % sector == 0 && range.end % sector == 0 && device::zero_out(&self.file, range.clone()).is_ok()
+        };
+        if quick {
+            return Ok(());
+        }
+        let zeros = vec![0u8; 1 << 20];
+        let mut offset = range.start;
+        while offset < range.end {
+            let length = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(zeros.len());
+            self.write_all_at(&zeros[..length], offset)?;
+            offset += length as u64;
+        }
+        Ok(())
+    }
+
+    fn discard_range(&self, range: Range<u64>) {
+        let sector = u64::from(self.sector_size);
+        if !self.regular && range.end <= self.size && range.start % sector == 0 && range.end % sector == 0 {
+            // A medium that does not know discarding loses nothing by it.
+            let _ = device::discard(&self.file, range);
+        }
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.file.sync_all().map_err(|error| {
+            Error::caused(ErrorKind::Write, format!("flushing {}", self.path.display()), error)
+                .with_remedy("the medium may be failing: look at its SMART values and the kernel's messages")
+        })
+    }
+
+    fn forget(&self) -> Result<()> {
+        let failed =
+            |error: std::io::Error| Error::io(format!("dropping the cache of {}", self.path.display()), error);
+        if !self.regular {
+            device::flush_buffers(&self.file).map_err(failed)?;
+        }
+        posix_fadvise(&self.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(|error| failed(error.into()))
+    }
+}
+
+/// The loop device that a file is attached to, if there is one.
+fn loop_device_of(path: &Path) -> Option<String> {
+    let path = path.canonicalize().ok()?;
+    for entry in std::fs::read_dir("/sys/block").ok()?.flatten() {
+        let backing = entry.path().join("loop/backing_file");
+        if std::fs::read_to_string(backing).is_ok_and(|text| Path::new(text.trim_end()) == path) {
+            return entry.file_name().into_string().ok();
+        }
+    }
+    None
+}
