@@ -1,0 +1,1924 @@
+// Generated from control/openapi.json by `npm run api`. Change the API, not this file.
+
+export interface paths {
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens, as it happens. `event:` is the kind, `data:` the changed object as its GET shows it: `machine` a
+         *     `Machine`, `job` a `Job`, `job-machine` a `JobMachine`, `master` a `Master`, `settings` the `Settings`, `refusal` a
+         *     `RefusalEvent`. `id:` is the event's number; send it back as `Last-Event-ID` to get what was missed. Progress comes
+         *     without `id:`. A `reset` event means that too much was missed: load everything again. A comment line every 15 s
+         *     keeps the connection alive.
+         */
+        get: operations["follow_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The jobs, newest first. */
+        get: operations["list_jobs"];
+        put?: never;
+        /**
+         * Creates a job. The answer shows the rows that were created. The same `Idempotency-Key` with the same body brings the
+         *     same job again and creates none.
+         */
+        post: operations["create_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job with a row per machine. */
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a job back. Machines that work on it stop at the next safe point. */
+        post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/machines/{machine}/disk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A person chooses the disk that the waiting step works on. */
+        post: operations["choose_disk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/machines/{machine}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a failed machine left to understand why. */
+        get: operations["get_evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A person's word that machines shall try again: those that failed, or those named. */
+        post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The machines, newest record first. */
+        get: operations["list_machines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One machine. */
+        get: operations["get_machine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Names a machine, bans it, or lets it in again. */
+        patch: operations["change_machine"];
+        trace?: never;
+    };
+    "/masters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All masters with their versions. */
+        get: operations["list_masters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masters/{name}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One version of a master. */
+        get: operations["get_master_version"];
+        put?: never;
+        post?: never;
+        /** Deletes one version of a master, unless a job that is not over needs it. */
+        delete: operations["delete_master_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The appliance's own state. */
+        get: operations["get_server"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is logged in. */
+        get: operations["get_session"];
+        put?: never;
+        post?: never;
+        /** Logs out. */
+        delete: operations["log_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Logs in: the answer sets the cookie `amorce_session`. */
+        post: operations["log_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the site decided. */
+        get: operations["get_settings"];
+        /** Changes what the site decided. */
+        put: operations["put_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the page needs to know before anybody is logged in. */
+        get: operations["get_setup"];
+        put?: never;
+        /** Makes the first administrator and logs them in. */
+        post: operations["create_first_administrator"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * Format: int64
+         * @description A length in bytes.
+         */
+        ByteLen: number;
+        /** @description What a person has to choose from. */
+        Choice: {
+            /** @description The disks that the agent found. */
+            disks: components["schemas"]["DiskFacts"][];
+        };
+        /** @description A disk as the agent found it. */
+        DiskFacts: {
+            /** @description An eMMC boot area or replay-protected block, not user data. */
+            boot_area: boolean;
+            /** @description Whether it looks as if the firmware could boot from it: a loader on an ESP, or boot code in an MBR. */
+            bootable: boolean;
+            /** @description What is on it, as `imager inspect --json` prints it. */
+            contents?: string | null;
+            /** @description What identifies it. */
+            identity: components["schemas"]["DiskIdentity"];
+            /** @description Mounted, swapped to, or held by another device. */
+            in_use: boolean;
+            /** @description The kernel's name at this boot (`sda`, `nvme0n1`): for people to read, never to choose by. */
+            name: string;
+            /** @description The kernel refuses writes to it. */
+            read_only: boolean;
+            /** @description Removable medium (card readers, sticks). */
+            removable: boolean;
+            /**
+             * Format: int32
+             * @description Logical sector size in bytes (512 or 4096).
+             */
+            sector_size: number;
+            /** @description Attached by USB. */
+            usb: boolean;
+        };
+        /** @description What tells one disk from another. All text is as the kernel reports it, trimmed. */
+        DiskIdentity: {
+            /** @description Path on the bus, stable over reboots: `pci-0000:00:1f.2-ata-1`. */
+            bus_path?: string | null;
+            /** @description Model name. */
+            model?: string | null;
+            /** @description Serial number. */
+            serial?: string | null;
+            /** @description Size of the whole disk. */
+            size: components["schemas"]["ByteLen"];
+            /** @description World Wide Name, EUI-64 or NGUID (`/sys/block/*\/wwid` and friends). */
+            wwn?: string | null;
+        };
+        /** @description The disk that a person chose. */
+        DiskRequest: {
+            /** @description One of the disks shown in `choice`. */
+            disk: components["schemas"]["DiskIdentity"];
+        };
+        /**
+         * @description What helps to understand a failure; kept with the job. Each text is cut to [`Evidence::MAX_LEN`] by whoever sends it
+         *     and again by whoever receives it.
+         */
+        Evidence: {
+            /**
+             * @description The kernel's messages.
+             * @default
+             */
+            dmesg: string;
+            /**
+             * @description The agent's own log.
+             * @default
+             */
+            log: string;
+            /**
+             * @description What stood on the machine's screen.
+             * @default
+             */
+            screen: string;
+            /**
+             * @description SMART health of the disks, as far as the kernel lets us ask.
+             * @default
+             */
+            smart: string;
+        };
+        /**
+         * @description The firmware that booted the machine.
+         * @enum {string}
+         */
+        Firmware: "bios" | "uefi" | "uefi-secure-boot";
+        /** @description The first administrator. */
+        FirstAdministrator: {
+            /** @description The one-time code that `amorce serve` printed. */
+            code: string;
+            /** @description The name to log in with: 1 to 64 characters. */
+            name: string;
+            /** @description The password: 12 to 256 characters. */
+            password: string;
+        };
+        /** @description A network interface that the appliance serves. */
+        Interface: {
+            /** @description Its addresses. */
+            addresses: string[];
+            /** @description The kernel's name. */
+            name: string;
+        };
+        /** @description A job: an intent over a frozen selection of machines. */
+        Job: {
+            /** @description How many machines stand where. */
+            counts: components["schemas"]["JobCounts"];
+            /**
+             * Format: date-time
+             * @description When it was created.
+             */
+            created_at: string;
+            /** @description Who created it. */
+            created_by: string;
+            /** @description The job. */
+            id: components["schemas"]["JobId"];
+            /** @description The state in one word: the first that applies of `running`, `waiting`, `queued`, `failed`, `cancelled`, `done`. */
+            state: components["schemas"]["JobState"];
+            /** @description Its steps, in order, as frozen at creation: versions are named, and the last step is explicit. */
+            steps: components["schemas"]["Step"][];
+            /** @description What it is called. */
+            title: string;
+        };
+        /** @description How many machines of a job stand in which state. */
+        JobCounts: {
+            /**
+             * Format: int64
+             * @description Taken back.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Ended well.
+             */
+            done: number;
+            /**
+             * Format: int64
+             * @description Ended badly.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Not picked up.
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description Being worked on.
+             */
+            running: number;
+            /**
+             * Format: int64
+             * @description Of the selection in all.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Waiting for something.
+             */
+            waiting: number;
+        };
+        /** @description A job with one row per machine. */
+        JobDetail: {
+            /** @description The job. */
+            job: components["schemas"]["Job"];
+            /** @description Its machines. */
+            machines: components["schemas"]["JobMachine"][];
+        };
+        /**
+         * Format: uuid
+         * @description One job: an intent over a frozen selection of machines.
+         */
+        JobId: string;
+        /** @description One machine in a job. */
+        JobMachine: {
+            /** @description A person took it back and the agent has not stopped yet. */
+            cancel_requested: boolean;
+            choice?: components["schemas"]["Choice"] | null;
+            disk?: components["schemas"]["DiskIdentity"] | null;
+            /**
+             * Format: date-time
+             * @description When it was over.
+             */
+            ended_at?: string | null;
+            /** @description Whether a failure left evidence (`…/evidence`). */
+            has_evidence: boolean;
+            /** @description The job. */
+            job: components["schemas"]["JobId"];
+            /** @description The machine. */
+            machine: components["schemas"]["MachineId"];
+            /** @description What to call the machine. */
+            machine_label: string;
+            problem?: components["schemas"]["Problem"] | null;
+            progress?: components["schemas"]["Progress"] | null;
+            /** @description What the steps brought, in order. */
+            results: components["schemas"]["StepResult"][];
+            /**
+             * Format: date-time
+             * @description When the first step began.
+             */
+            started_at?: string | null;
+            /** @description Where it stands. */
+            state: components["schemas"]["JobState"];
+            /**
+             * Format: int32
+             * @description The step it stands at, from 0; the number of steps when all are behind it.
+             */
+            step_index: number;
+        };
+        /** @description A page of jobs, newest first. */
+        JobPage: {
+            /** @description The jobs. */
+            items: components["schemas"]["Job"][];
+            /** @description Where the next page begins, if there is one. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /**
+         * @description Where one machine stands in a job. `failed` is never `cancelled`.
+         * @enum {string}
+         */
+        JobState: "queued" | "waiting" | "running" | "done" | "failed" | "cancelled";
+        /**
+         * @description A language that Amorce speaks.
+         * @enum {string}
+         */
+        Language: "fr" | "en";
+        /** @description Who logs in. */
+        LogIn: {
+            /** @description The name. */
+            name: string;
+            /** @description The password. */
+            password: string;
+        };
+        MacAddr: string;
+        /** @description A machine that the appliance has seen. */
+        Machine: {
+            /** @description Its agent is connected and waits for work, or works. */
+            connected: boolean;
+            /** @description What the agent found at its last visit. A disk's `contents` come with `GET /machines/{id}` only. */
+            facts: components["schemas"]["MachineFacts"];
+            /**
+             * Format: date-time
+             * @description The first visit of its agent.
+             */
+            first_seen_at: string;
+            /** @description Its record. */
+            id: components["schemas"]["MachineId"];
+            job?: components["schemas"]["MachineJob"] | null;
+            /** @description What to call it: its name, else what its firmware and its adapter say. */
+            label: string;
+            /**
+             * Format: date-time
+             * @description The last sign of its agent.
+             */
+            last_seen_at: string;
+            /** @description Addresses of its own adapters (not of USB ones, which pass from machine to machine). */
+            macs: components["schemas"]["MacAddr"][];
+            /** @description The name that a person gave it. */
+            name?: string | null;
+            /** @description As far as is known, nothing on its disks boots. */
+            nothing_bootable: boolean;
+            /** @description It is banned: it boots its own disk and gets no session. */
+            quarantined: boolean;
+            /** @description What a person should know: an identity shared with another record, for instance. */
+            warnings: string[];
+        };
+        /** @description What a person may change of a machine. */
+        MachineChange: {
+            /** @description The new name; empty takes the name away. At most 100 characters. */
+            name?: string | null;
+            /** @description Bans the machine, or lets it in again. */
+            quarantined?: boolean | null;
+        };
+        /** @description Everything the agent found. Text comes from firmware and is never trusted to be sane: bounded, shown escaped. */
+        MachineFacts: {
+            /**
+             * @description Processor model.
+             * @default
+             */
+            cpu: string;
+            /**
+             * Format: int32
+             * @description Logical processors.
+             * @default 0
+             */
+            cpu_count: number;
+            /**
+             * @description Disks, in the kernel's order.
+             * @default []
+             */
+            disks: components["schemas"]["DiskFacts"][];
+            /**
+             * @description How it was started.
+             * @default bios
+             */
+            firmware: components["schemas"]["Firmware"];
+            /**
+             * @description Memory that the kernel sees.
+             * @default 0
+             */
+            memory: components["schemas"]["ByteLen"];
+            /**
+             * @description Ethernet adapters.
+             * @default []
+             */
+            nics: components["schemas"]["NicFacts"][];
+            /**
+             * @description Names and numbers from SMBIOS.
+             * @default {
+             *       "bios": "",
+             *       "board_serial": "",
+             *       "manufacturer": "",
+             *       "product": "",
+             *       "serial": "",
+             *       "uuid": null
+             *     }
+             */
+            smbios: components["schemas"]["Smbios"];
+            /**
+             * @description What a technician should know: "firmware file rtl_nic/rtl8168h-2.fw is missing", "Intel RST hides the disk".
+             * @default []
+             */
+            warnings: string[];
+        };
+        /**
+         * Format: uuid
+         * @description One machine's record in the catalog, whatever NIC it boots from.
+         */
+        MachineId: string;
+        /** @description The job a machine is in. */
+        MachineJob: {
+            /** @description The job. */
+            id: components["schemas"]["JobId"];
+            /** @description Where this machine stands in it. */
+            state: components["schemas"]["JobState"];
+            /** @description Its title. */
+            title: string;
+        };
+        /** @description A page of machines, newest record first. */
+        MachinePage: {
+            /** @description The machines. */
+            items: components["schemas"]["Machine"][];
+            /** @description Where the next page begins, if there is one. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How many there are on all pages.
+             */
+            total: number;
+        };
+        /** @description A master and its versions. */
+        Master: {
+            /** @description Its name. */
+            name: components["schemas"]["MasterName"];
+            /** @description Its versions, newest first; none when the last one was just deleted. */
+            versions: components["schemas"]["MasterVersion"][];
+        };
+        /** @description All masters. */
+        MasterList: {
+            /** @description The masters, by name. */
+            items: components["schemas"]["Master"][];
+        };
+        /**
+         * @description The name of a master: 1 to 100 characters, no control character, no `/`, `\` or `@`, no dot in front.
+         *
+         *     `@` separates name and version in a [`MasterRef`]; the rest keeps a name usable as a file name anywhere.
+         */
+        MasterName: string;
+        /** @description A partition of a master. */
+        MasterPartition: {
+            /**
+             * Format: int64
+             * @description Its size.
+             */
+            bytes_size: number;
+            /**
+             * Format: int64
+             * @description What is used of it.
+             */
+            bytes_used: number;
+            /** @description What is on it: `ext4`, `vfat`, … or `unknown`. */
+            filesystem: string;
+            /** @description Its label, if the table has labels. */
+            label: string;
+            /**
+             * Format: int32
+             * @description Its number in the table.
+             */
+            number: number;
+        };
+        /** @description A master and, if given, one of its versions (integers from 1), written `NAME` or `NAME@VERSION`. */
+        MasterRef: {
+            /** @description The master's name. */
+            name: components["schemas"]["MasterName"];
+            /**
+             * Format: int32
+             * @description The version; without it, the newest.
+             */
+            version?: number | null;
+        };
+        /** @description One version of a master, as its signed manifest tells. */
+        MasterVersion: {
+            /**
+             * Format: int64
+             * @description Size of the captured disk.
+             */
+            bytes_disk: number;
+            /**
+             * Format: int64
+             * @description Bytes that its filesystems use.
+             */
+            bytes_used: number;
+            /**
+             * Format: date-time
+             * @description When it was captured, if the manifest says so.
+             */
+            created_at?: string | null;
+            /** @description The master's name. */
+            name: components["schemas"]["MasterName"];
+            /** @description Its partitions, in table order. */
+            partitions: components["schemas"]["MasterPartition"][];
+            /** @description Partition scheme: `gpt`, `mbr`, or `none`. */
+            scheme: string;
+            /**
+             * Format: int32
+             * @description Logical sector size in bytes.
+             */
+            sector_size: number;
+            /**
+             * Format: int32
+             * @description The version, from 1.
+             */
+            version: number;
+        };
+        /** @description A job to create. */
+        NewJob: {
+            /** @description The machines, at most 1000. The selection is frozen. */
+            machines: components["schemas"]["MachineId"][];
+            /**
+             * @description The steps, in order, at most 20. A restore of `NAME` means the newest version at this moment. When the last step is
+             *     neither `reboot` nor `power-off`, a job that restores gets a `reboot`; any other lets the machine go to its disk.
+             */
+            steps: components["schemas"]["Step"][];
+            /** @description What to call it; without it, the appliance writes one from the steps. */
+            title?: string | null;
+        };
+        /** @description An Ethernet adapter. */
+        NicFacts: {
+            /** @description Whether the machine booted from it. */
+            booted: boolean;
+            /** @description The kernel's driver. */
+            driver: string;
+            /** @description Whether a cable carries a signal. */
+            link: boolean;
+            /** @description Permanent address. */
+            mac: components["schemas"]["MacAddr"];
+            /** @description The kernel's name at this boot. */
+            name: string;
+            /** @description Attached by USB: passed from machine to machine, so it identifies none. */
+            usb: boolean;
+        };
+        /** @description A problem document (RFC 9457) with a stable code and a remedy for whoever stands in front of the machine. */
+        Problem: {
+            /** @description Stable, in kebab case: `disk-too-small`. Programs and translations go by it; never renamed. */
+            code: string;
+            /** @description What to do about it: "choose a larger disk or a smaller master". */
+            remedy?: string;
+            /**
+             * Format: int32
+             * @description The HTTP status when it travels as an answer; 0 elsewhere.
+             */
+            status?: number;
+            /** @description What happened, naming the thing: "disk sda has 16.0 GB, the master needs 31.5 GB". */
+            title: string;
+        };
+        /** @description How far a running step has come. */
+        Progress: {
+            /**
+             * @description Bytes of this step that are behind us.
+             * @default 0
+             */
+            bytes_done: components["schemas"]["ByteLen"];
+            /**
+             * Format: int64
+             * @description Rate over the last seconds.
+             * @default 0
+             */
+            bytes_per_second: number;
+            /**
+             * @description Bytes of this step in all, as far as known.
+             * @default 0
+             */
+            bytes_total: components["schemas"]["ByteLen"];
+            /**
+             * @description What is being done, as a code the page translates: `reading`, `sending`, `comparing`, `fetching`, `writing`,
+             *     `checking`.
+             * @default
+             */
+            phase: string;
+            /**
+             * Format: int64
+             * @description Estimate of what is left, in seconds.
+             * @default null
+             */
+            seconds_left: number | null;
+        };
+        /**
+         * @description How a written disk is checked against the master.
+         * @enum {string}
+         */
+        ReadBack: "full" | "sample" | "off";
+        /** @description Somebody or something was refused: no session, a token that was used before, another machine's. */
+        RefusalEvent: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description The problem's code. */
+            code: string;
+            /** @description Where from. */
+            peer?: string | null;
+            /** @description What happened. */
+            title: string;
+        };
+        /** @description Which machines of a job shall try again. */
+        RetryRequest: {
+            /** @description These; without it, every machine that failed. A machine that waits for a person is retried only when named here. */
+            machines?: components["schemas"]["MachineId"][] | null;
+        };
+        /** @description The appliance. */
+        Server: {
+            /** @description SHA-256 of its CA's certificate, in hexadecimal: compare it with what the browser shows. */
+            ca_fingerprint: string;
+            /** @description Room in the data folder. */
+            data: components["schemas"]["Space"];
+            /** @description The networks it serves. */
+            interfaces: components["schemas"]["Interface"][];
+            /**
+             * Format: date-time
+             * @description Its clock.
+             */
+            now: string;
+            /**
+             * Format: date-time
+             * @description When it was started.
+             */
+            started_at: string;
+            /** @description Its build version. */
+            version: string;
+            /** @description What is wrong at the moment, in words; empty when nothing is. */
+            warnings: string[];
+        };
+        /** @description Who is logged in. */
+        Session: {
+            /**
+             * Format: date-time
+             * @description When the session ends if nothing happens.
+             */
+            expires_at: string;
+            /** @description The site's language. */
+            language: components["schemas"]["Language"];
+            /** @description Their name. */
+            name: string;
+            /** @description What they may do, as `object.verb`. */
+            permissions: string[];
+            /**
+             * Format: uuid
+             * @description The person.
+             */
+            user: string;
+        };
+        /** @description What the site decided. */
+        Settings: {
+            /** @description Language of the machines' screens and of the page before log-in. */
+            language: components["schemas"]["Language"];
+            /** @description What happens to a machine that nobody has seen before. */
+            unknown_machines: components["schemas"]["UnknownMachines"];
+        };
+        /** @description What the page needs to know before anybody is logged in. */
+        Setup: {
+            /** @description The site's language. */
+            language: components["schemas"]["Language"];
+            /** @description Nobody administers this appliance yet: the page asks for the one-time code that `amorce serve` printed. */
+            needs_first_administrator: boolean;
+        };
+        /** @description SMBIOS type 1 and 2 fields (DMTF DSP0134 §7.2, §7.3), as the kernel shows them under `/sys/class/dmi/id`. */
+        Smbios: {
+            /**
+             * @description Firmware vendor, version and date in one line.
+             * @default
+             */
+            bios: string;
+            /**
+             * @description Base board serial number.
+             * @default
+             */
+            board_serial: string;
+            /**
+             * @description Manufacturer.
+             * @default
+             */
+            manufacturer: string;
+            /**
+             * @description Product name.
+             * @default
+             */
+            product: string;
+            /**
+             * @description System serial number.
+             * @default
+             */
+            serial: string;
+            /**
+             * Format: uuid
+             * @description System UUID in the byte order that the kernel prints.
+             * @default null
+             */
+            uuid: string | null;
+        };
+        /** @description Room on a filesystem. */
+        Space: {
+            /**
+             * Format: int64
+             * @description Bytes that the appliance may still use.
+             */
+            bytes_free: number;
+            /**
+             * Format: int64
+             * @description Bytes in all.
+             */
+            bytes_total: number;
+        };
+        /** @description One step of a job. Steps run in order on each machine; profile steps are appended to this list. */
+        Step: {
+            /** @enum {string} */
+            kind: "inspect";
+        } | {
+            disk?: components["schemas"]["DiskIdentity"] | null;
+            /** @enum {string} */
+            kind: "capture";
+            /** @description The master that gets a new version. */
+            master: components["schemas"]["MasterName"];
+        } | {
+            disk?: components["schemas"]["DiskIdentity"] | null;
+            /** @enum {string} */
+            kind: "restore";
+            /** @description What to put there. The version is frozen when the job is created. */
+            master: components["schemas"]["MasterRef"];
+            /** @description How the written disk is checked. */
+            read_back?: components["schemas"]["ReadBack"];
+        } | {
+            /** @enum {string} */
+            kind: "reboot";
+        } | {
+            /** @enum {string} */
+            kind: "power-off";
+        };
+        /** @description What a step brought, as counted by the engine. All in bytes unless named otherwise. */
+        StepResult: {
+            /**
+             * Format: int64
+             * @description Size of the disk.
+             * @default 0
+             */
+            bytes_disk: number;
+            /**
+             * Format: int64
+             * @description Plain bytes that the depot lacked.
+             * @default 0
+             */
+            bytes_new: number;
+            /**
+             * Format: int64
+             * @description Bytes read from the disk.
+             * @default 0
+             */
+            bytes_read: number;
+            /**
+             * Format: int64
+             * @description Bytes that came or went over the wire.
+             * @default 0
+             */
+            bytes_sent: number;
+            /**
+             * Format: int64
+             * @description Bytes they took in the depot after compression.
+             * @default 0
+             */
+            bytes_stored: number;
+            /**
+             * Format: int64
+             * @description Bytes the filesystems use.
+             * @default 0
+             */
+            bytes_used: number;
+            /**
+             * Format: int64
+             * @description Bytes written to the disk.
+             * @default 0
+             */
+            bytes_written: number;
+            /**
+             * Format: int64
+             * @description Chunks in all.
+             * @default 0
+             */
+            chunks: number;
+            /**
+             * Format: int64
+             * @description Chunks that the depot lacked.
+             * @default 0
+             */
+            chunks_new: number;
+            /**
+             * @description What a person should know about the result: "backup table moved to the end of the larger disk".
+             * @default []
+             */
+            notes: string[];
+            /**
+             * Format: double
+             * @description Wall time.
+             * @default 0
+             */
+            seconds: number;
+            /**
+             * Format: int32
+             * @description The master's version that was made or restored.
+             * @default null
+             */
+            version: number | null;
+        };
+        /**
+         * @description What happens to a machine that nobody has seen before.
+         * @enum {string}
+         */
+        UnknownMachines: "inventory" | "ignore";
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    follow_events: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description number of the last event that was seen */
+                "Last-Event-ID"?: number | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                after?: string;
+                /** @description Jobs per page, 1 to 200; 50 without it. */
+                limit?: number;
+                /** @description Only jobs with a machine in this state. */
+                state?: components["schemas"]["JobState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+        };
+    };
+    create_job: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 visible characters; kept for a day */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewJob"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+        };
+    };
+    get_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+        };
+    };
+    choose_disk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["JobId"];
+                machine: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiskRequest"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobMachine"];
+                };
+            };
+        };
+    };
+    get_evidence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["JobId"];
+                machine: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Evidence"];
+                };
+            };
+        };
+    };
+    retry_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+        };
+    };
+    list_machines: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                after?: string;
+                /** @description Machines per page, 1 to 200; 50 without it. */
+                limit?: number;
+                /** @description Text to find in names, addresses, serial numbers and models. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachinePage"];
+                };
+            };
+        };
+    };
+    get_machine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Machine"];
+                };
+            };
+        };
+    };
+    change_machine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MachineChange"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Machine"];
+                };
+            };
+        };
+    };
+    list_masters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MasterList"];
+                };
+            };
+        };
+    };
+    get_master_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MasterVersion"];
+                };
+            };
+        };
+    };
+    delete_master_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Server"];
+                };
+            };
+        };
+    };
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+        };
+    };
+    log_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    log_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogIn"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+        };
+    };
+    get_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+        };
+    };
+    put_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Settings"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+        };
+    };
+    get_setup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Setup"];
+                };
+            };
+        };
+    };
+    create_first_administrator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstAdministrator"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,90 @@
+/** What can be said before a job starts, from what is known of machine and master. Pure: facts in, remarks out. */
+import type { DiskFacts, Machine, MasterVersion } from '../api/types';
+import { candidateDisks } from '../machines/machine-text';
+
+/** What a remark says; the page has its words and its remedy under this code. */
+export type RemarkCode =
+  | 'no-disk'
+  | 'quarantined'
+  | 'read-only'
+  | 'in-use'
+  | 'too-small'
+  | 'sector-size'
+  | 'several-disks'
+  | 'smaller'
+  | 'larger'
+  | 'firmware-mbr'
+  | 'firmware-gpt'
+  | 'busy'
+  | 'asleep';
+
+/** A remark and how much it weighs: a `stop` will certainly fail, a `warning` wants a thought, a `note` is good to know. */
+export interface Remark {
+  code: RemarkCode;
+  weight: 'stop' | 'warning' | 'note';
+  /** Sizes in bytes that its words name. */
+  have?: number;
+  need?: number;
+}
+
+const WEIGHTS = { stop: 0, warning: 1, note: 2 } as const;
+
+/** The disk a job will take: the one named, or the only one that may be taken unnamed. */
+export function targetDisk(machine: Machine, named: DiskFacts | null): DiskFacts | null {
+  if (named !== null) return named;
+  const candidates = candidateDisks(machine);
+  return candidates.length === 1 ? (candidates[0] ?? null) : null;
+}
+
+/** Remarks on a restore, the heaviest first. */
+export function restoreRemarks(machine: Machine, version: MasterVersion | null, named: DiskFacts | null): Remark[] {
+  const remarks = machineRemarks(machine, named);
+  const disk = targetDisk(machine, named);
+  if (disk !== null) {
+    if (disk.read_only) remarks.push({ code: 'read-only', weight: 'stop' });
+    if (disk.in_use) remarks.push({ code: 'in-use', weight: 'stop' });
+    if (version !== null) remarks.push(...fitRemarks(disk, version));
+  }
+  if (version !== null && version.scheme === 'mbr' && machine.facts.firmware !== 'bios') {
+    remarks.push({ code: 'firmware-mbr', weight: 'warning' });
+  }
+  if (version !== null && version.scheme === 'gpt' && machine.facts.firmware === 'bios') {
+    remarks.push({ code: 'firmware-gpt', weight: 'note' });
+  }
+  return byWeight(remarks);
+}
+
+/** Remarks on a capture, the heaviest first. */
+export function captureRemarks(machine: Machine, named: DiskFacts | null): Remark[] {
+  const remarks = machineRemarks(machine, named);
+  if (targetDisk(machine, named)?.in_use === true) remarks.push({ code: 'in-use', weight: 'warning' });
+  return byWeight(remarks);
+}
+
+function machineRemarks(machine: Machine, named: DiskFacts | null): Remark[] {
+  const remarks: Remark[] = [];
+  const candidates = candidateDisks(machine);
+  if (machine.quarantined) remarks.push({ code: 'quarantined', weight: 'stop' });
+  if (named === null && candidates.length === 0) remarks.push({ code: 'no-disk', weight: 'stop' });
+  if (named === null && candidates.length > 1) remarks.push({ code: 'several-disks', weight: 'warning' });
+  if (machine.job !== undefined && machine.job !== null) remarks.push({ code: 'busy', weight: 'note' });
+  if (!machine.connected) remarks.push({ code: 'asleep', weight: 'note' });
+  return remarks;
+}
+
+function fitRemarks(disk: DiskFacts, version: MasterVersion): Remark[] {
+  const have = disk.identity.size;
+  const partitions = version.partitions.reduce((sum, part) => sum + part.bytes_size, 0);
+  if (disk.sector_size !== version.sector_size) {
+    return [{ code: 'sector-size', weight: 'stop', have: disk.sector_size, need: version.sector_size }];
+  }
+  if (have < partitions) return [{ code: 'too-small', weight: 'stop', have, need: partitions }];
+  // The place of the last partition decides, and only the agent knows it.
+  if (have < version.bytes_disk) return [{ code: 'smaller', weight: 'warning', have, need: version.bytes_disk }];
+  if (have > version.bytes_disk) return [{ code: 'larger', weight: 'note', have, need: version.bytes_disk }];
+  return [];
+}
+
+function byWeight(remarks: Remark[]): Remark[] {
+  return remarks.sort((left, right) => WEIGHTS[left.weight] - WEIGHTS[right.weight]);
+}

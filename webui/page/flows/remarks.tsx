@@ -1,0 +1,34 @@
+/** Remarks in words, each with what to do about it. */
+import { List, ListItem } from '@patternfly/react-core';
+import { useLanguage } from '../language/language';
+import { CheckCircleIcon, ExclamationCircleIcon, ExclamationTriangleIcon, InfoCircleIcon } from '../layout/icons';
+import type { Remark } from './preflight';
+
+const ICONS = { stop: ExclamationCircleIcon, warning: ExclamationTriangleIcon, note: InfoCircleIcon } as const;
+
+/** The list; "ready" when there is nothing to say. */
+export function Remarks({ remarks }: { remarks: Remark[] }) {
+  const { t, format } = useLanguage();
+  if (remarks.length === 0) {
+    return (
+      <span className="amorce-remark amorce-remark-ready">
+        <CheckCircleIcon /> {t('remark.ready')}
+      </span>
+    );
+  }
+  return (
+    <List isPlain>
+      {remarks.map((remark) => {
+        const Icon = ICONS[remark.weight];
+        const size = (value: number | undefined) =>
+          value === undefined ? '' : remark.code === 'sector-size' ? String(value) : format.bytes(value);
+        return (
+          <ListItem key={remark.code} className={`amorce-remark amorce-remark-${remark.weight}`}>
+            <Icon /> <span className="amorce-for-readers">{t(`remark.weight.${remark.weight}`)} </span>
+            {t(`remark.${remark.code}`, { have: size(remark.have), need: size(remark.need) })}
+          </ListItem>
+        );
+      })}
+    </List>
+  );
+}

@@ -1,0 +1,24 @@
+/** A step in words. */
+import type { Step } from '../api/types';
+import { useLanguage } from '../language/language';
+
+/** Returns a function that puts steps into words. */
+export function useStepText(): (step: Step) => string {
+  const { t } = useLanguage();
+  return (step) => {
+    switch (step.kind) {
+      case 'capture':
+        return t('step.capture', { master: step.master });
+      case 'restore':
+        return step.master.version === undefined || step.master.version === null
+          ? t('step.restore', { master: step.master.name })
+          : t('step.restore-version', { master: step.master.name, version: step.master.version });
+      case 'inspect':
+        return t('step.inspect');
+      case 'reboot':
+        return t('step.reboot');
+      case 'power-off':
+        return t('step.power-off');
+    }
+  };
+}

@@ -1,0 +1,68 @@
+/** Giving a machine its name. */
+import { Button, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { ask } from '../api/client';
+import { applyEvent } from '../api/patch';
+import type { Machine, MachineChange } from '../api/types';
+import { useLanguage } from '../language/language';
+import { announce } from '../layout/announcer';
+import { Problem } from '../layout/state';
+import { isUnnamed, machineModel } from './machine-text';
+
+/** A dialogue with one field. */
+export function NameMachine({ machine, onClose }: { machine: Machine; onClose: () => void }) {
+  const { t } = useLanguage();
+  const client = useQueryClient();
+  const [name, setName] = useState(machine.name ?? '');
+  const change = useMutation({
+    mutationFn: (body: MachineChange) => ask<Machine>(`/machines/${machine.id}`, { method: 'PATCH', body }),
+    onSuccess: (changed) => {
+      applyEvent(client, { id: '', kind: 'machine', data: changed });
+      announce(t('name.done', { name: changed.label }));
+      onClose();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    change.mutate({ name: name.trim() });
+  };
+  return (
+    <Modal variant="small" isOpen onClose={onClose} aria-labelledby="name-title">
+      <ModalHeader
+        labelId="name-title"
+        title={isUnnamed(machine) ? t('name.title') : t('name.title-again', { name: machine.label })}
+        description={[machineModel(machine), ...machine.macs].filter((word) => word !== '').join(' · ')}
+      />
+      <ModalBody>
+        <Form id="name-form" onSubmit={submit}>
+          {change.isError && <Problem error={change.error} />}
+          <FormGroup label={t('name.field')} fieldId="name-field">
+            <TextInput
+              id="name-field"
+              value={name}
+              onChange={(_, value) => setName(value)}
+              maxLength={100}
+              autoFocus
+              autoComplete="off"
+              aria-describedby="name-help"
+            />
+            <FormHelperText>
+              <HelperText id="name-help">
+                <HelperTextItem>{t('name.help')}</HelperTextItem>
+              </HelperText>
+            </FormHelperText>
+          </FormGroup>
+        </Form>
+      </ModalBody>
+      <ModalFooter>
+        <Button type="submit" form="name-form" isLoading={change.isPending} isDisabled={change.isPending}>
+          {t('action.save')}
+        </Button>
+        <Button variant="link" onClick={onClose}>
+          {t('action.cancel')}
+        </Button>
+      </ModalFooter>
+    </Modal>
+  );
+}
