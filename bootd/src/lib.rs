@@ -1,1 +1,21 @@
 #![doc = include_str!("../README.md")]
+
+pub mod config;
+pub mod decision;
+pub mod dhcp;
+pub mod error;
+pub mod event;
+pub mod files;
+pub mod http;
+mod learned;
+mod network;
+mod script;
+mod service;
+pub mod tftp;
+pub mod wake;
+
+pub use config::{Config, Ports};
+pub use decision::{DecisionError, Decisions};
+pub use error::ServeError;
+pub use event::{BootEvent, Happening, Loader};
+pub use service::{BootServices, serve};

@@ -1,0 +1,25 @@
+//! The seam between the boot services and whoever decides.
+
+use crate::event::BootEvent;
+use protocol::boot::{BootFacts, BootPlan};
+
+/// Who decides what a machine boots. The appliance implements it on the catalog.
+pub trait Decisions: Send + Sync + 'static {
+    /// What this machine shall do now. Called while the machine waits: from memory only, well under 50 ms.
+    fn plan(&self, facts: &BootFacts) -> BootPlan;
+
+    /// A fresh boot token for the agent of this machine, 1 to 128 letters, digits, `-` and `_`. May write to a disk: it
+    /// is called on a thread that may block.
+    ///
+    /// # Errors
+    /// In words; the machine then starts its own disk.
+    fn boot_token(&self, facts: &BootFacts) -> Result<String, DecisionError>;
+
+    /// Something happened that belongs in a machine's transcript. Called from the services' own tasks: must not block.
+    fn observe(&self, event: BootEvent);
+}
+
+/// Why no token was given, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DecisionError(pub String);

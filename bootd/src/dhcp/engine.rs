@@ -1,0 +1,309 @@
+//! What to answer to a DHCP packet (PXE 2.1 §2.2, RFC 4578, RFC 2131 §4.3): packet and arrival in, reply out. Pure.
+//!
+//! | request | reply |
+//! | --- | --- |
+//! | DISCOVER with vendor class `PXEClient…` | OFFER without an address, by broadcast, or to the relay's port 67 |
+//! | REQUEST, server identifier another's | none, and never a refusal: that would end the boot |
+//! | REQUEST or INFORM on port 4011 | ACK from port 4011 to the sender's address and port |
+//! | REQUEST or INFORM on port 67 with a chosen boot server (43.71), or naming us | ACK |
+//! | anything without `PXEClient` | none: it is no business of a proxy |
+//!
+//! The offer's shape (facts measured with real firmware, docs/protocols/boot.md):
+//! - BIOS gets option 43 with discovery control 8, "the file is in this offer, look no further".
+//! - EFI gets no option 43 and asks again on port 4011: firmware older than 2017 drops offers with 43.
+//! - iPXE (user class) gets the absolute URL of its script, whatever loaded it. It is never given a loader: no loop.
+
+use crate::event::{Happening, NotServed};
+use protocol::{
+    MacAddr,
+    boot::{BootFacts, ClientArchitecture},
+    dhcp::{CLIENT_PORT, MessageType, Operation, Packet, SERVER_PORT, SubOptions, code},
+};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+/// Loader for BIOS machines, in the boot folder.
+pub const BIOS_LOADER: &str = "undionly.kpxe";
+/// Loader for x64 UEFI machines, in the boot folder; it asks for grubx64.efi itself.
+pub const X64_UEFI_LOADER: &str = "shimx64.efi";
+/// Where TFTP serves the boot folder.
+pub const TFTP_FOLDER: &str = "amorce";
+
+const PXE_CLIENT: &str = "PXEClient";
+const HTTP_CLIENT: &str = "HTTPClient";
+/// Vendor sub-options (PXE 2.1 table 2-1).
+const DISCOVERY_CONTROL: u8 = 6;
+const USE_THE_FILE: u8 = 8;
+const BOOT_ITEM: u8 = 71;
+/// iPXE feature numbers inside option 175.
+const IPXE_FEATURE_HTTP: u8 = 19;
+
+/// How a packet came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// On which of our ports.
+    pub port: Port,
+    /// Who sent it.
+    pub source: SocketAddrV4,
+    /// Our address on the interface it came in by.
+    pub server: Ipv4Addr,
+}
+
+/// Which of our ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// 67.
+    Server,
+    /// 4011.
+    BootServer,
+}
+
+/// What there is to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loaders {
+    /// [`BIOS_LOADER`] is in the boot folder.
+    pub bios: bool,
+    /// [`X64_UEFI_LOADER`] is in the boot folder.
+    pub x64_uefi: bool,
+}
+
+/// A reply to send from the port that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// What.
+    pub packet: Packet,
+    /// Where.
+    pub destination: Destination,
+}
+
+/// Where a reply goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To everybody on the interface that the request came in by, on the clients' port.
+    Broadcast,
+    /// To one address and port.
+    Unicast(SocketAddrV4),
+}
+
+/// What comes of a packet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What to send.
+    pub reply: Option<Reply>,
+    /// What to tell.
+    pub happening: Option<Happening>,
+    /// What the packet says of the machine.
+    pub facts: Option<BootFacts>,
+    /// The address that the machine has or is about to take.
+    pub machine_address: Option<Ipv4Addr>,
+}
+
+/// Decides what to answer.
+///
+/// `script_url` makes the absolute URL of a machine's iPXE script.
+#[must_use]
+pub fn answer(
+    packet: &Packet,
+    arrival: &Arrival,
+    loaders: Loaders,
+    script_url: impl Fn(&BootFacts) -> String,
+) -> Outcome {
+    let Some(class) = packet
+        .vendor_class()
+        .filter(|_| packet.operation == Operation::Request)
+    else {
+        return Outcome::default();
+    };
+    let is_http = class.starts_with(HTTP_CLIENT);
+    if !is_http && !class.starts_with(PXE_CLIENT) {
+        return Outcome::default();
+    }
+    let architectures = packet.client_architectures();
+    let facts = packet.mac().filter(|mac| mac.is_unicast()).map(|mac| BootFacts {
+        mac,
+        uuid: packet.client_uuid(),
+        architecture: architectures
+            .first()
+            .copied()
+            .map(ClientArchitecture::from_number),
+        server: arrival.server,
+    });
+    let machine_address = [
+        Some(packet.client_address),
+        packet.address(code::REQUESTED_ADDRESS),
+    ]
+    .into_iter()
+    .flatten()
+    .find(|address| !address.is_unspecified());
+    let mut outcome = Outcome {
+        machine_address,
+        facts: facts.clone(),
+        ..Outcome::default()
+    };
+
+    let Some(kind) = reply_kind(packet, arrival) else {
+        if let (Some(MessageType::Request), Some(from)) = (packet.message_type(), packet.server_identifier())
+            && from != arrival.server
+        {
+            outcome.happening = Some(Happening::AddressTaken { from });
+        }
+        return outcome;
+    };
+    if is_http {
+        outcome.happening = Some(Happening::NotServed {
+            why: NotServed::HttpBoot,
+        });
+        return outcome;
+    }
+    let file = match boot_file(packet, &architectures, facts.as_ref(), loaders, script_url) {
+        Ok(file) => file,
+        Err(why) => {
+            outcome.happening = Some(Happening::NotServed { why });
+            return outcome;
+        }
+    };
+    let architecture = file.architecture;
+    outcome.happening = Some(match kind {
+        MessageType::Offer => Happening::Offered {
+            architecture,
+            file: file.name.clone(),
+        },
+        _ => Happening::BootServerAnswered {
+            architecture,
+            file: file.name.clone(),
+        },
+    });
+    outcome.reply = Some(Reply {
+        packet: reply_packet(packet, arrival.server, kind, &file),
+        destination: destination(packet, arrival, kind),
+    });
+    outcome
+}
+
+/// Offer, acknowledge or stay silent.
+fn reply_kind(packet: &Packet, arrival: &Arrival) -> Option<MessageType> {
+    let ours = packet.server_identifier() == Some(arrival.server);
+    let anothers = packet.server_identifier().is_some() && !ours;
+    let chose_boot_server = packet
+        .vendor_options()
+        .is_some_and(|options| options.contains(BOOT_ITEM));
+    match (arrival.port, packet.message_type()?) {
+        (_, _) if anothers => None,
+        (Port::Server, MessageType::Discover) => Some(MessageType::Offer),
+        (Port::Server, MessageType::Request) if ours || chose_boot_server => Some(MessageType::Acknowledge),
+        (Port::Server, MessageType::Inform) if chose_boot_server => Some(MessageType::Acknowledge),
+        (Port::BootServer, MessageType::Request | MessageType::Inform) => Some(MessageType::Acknowledge),
+        _ => None,
+    }
+}
+
+struct BootFile {
+    name: String,
+    architecture: u16,
+}
+
+fn boot_file(
+    packet: &Packet,
+    architectures: &[u16],
+    facts: Option<&BootFacts>,
+    loaders: Loaders,
+    script_url: impl Fn(&BootFacts) -> String,
+) -> Result<BootFile, NotServed> {
+    let first = *architectures.first().ok_or(NotServed::NoArchitecture)?;
+    if is_ipxe_with_http(packet)
+        && let Some(facts) = facts
+    {
+        return Ok(BootFile {
+            name: script_url(facts),
+            architecture: first,
+        });
+    }
+    // A list names what the machine can run, best first.
+    let (architecture, loader, present) = architectures
+        .iter()
+        .find_map(|number| match ClientArchitecture::from_number(*number) {
+            ClientArchitecture::X86Bios => Some((*number, BIOS_LOADER, loaders.bios)),
+            ClientArchitecture::X64Uefi => Some((*number, X64_UEFI_LOADER, loaders.x64_uefi)),
+            _ => None,
+        })
+        .ok_or(NotServed::Architecture(first))?;
+    if !present {
+        return Err(NotServed::LoaderMissing(loader));
+    }
+    Ok(BootFile {
+        name: format!("{TFTP_FOLDER}/{loader}"),
+        architecture,
+    })
+}
+
+/// iPXE names itself in the user class; an iPXE that lists its features and cannot do HTTP is loaded over like any ROM.
+fn is_ipxe_with_http(packet: &Packet) -> bool {
+    packet.user_classes().iter().any(|class| class == b"iPXE")
+        && packet
+            .ipxe_options()
+            .is_none_or(|features| features.contains(IPXE_FEATURE_HTTP))
+}
+
+fn reply_packet(request: &Packet, server: Ipv4Addr, kind: MessageType, file: &BootFile) -> Packet {
+    let mut reply = Packet::reply_to(request)
+        .with(code::MESSAGE_TYPE, &[kind.number()])
+        .with(code::SERVER_IDENTIFIER, &server.octets())
+        .with(code::VENDOR_CLASS, PXE_CLIENT.as_bytes());
+    reply.next_server = server;
+    reply.client_address = request.client_address;
+    // An address as text fits 64 bytes.
+    let _ = reply.set_server_name(&server.to_string());
+    if let Some(identifier) = request.options.get(code::CLIENT_UUID) {
+        reply.options.push(code::CLIENT_UUID, &identifier);
+    }
+    // In the header: some ROMs read option 67 past its end, and shim reads nothing but the header.
+    if !reply.set_file(&file.name) {
+        reply.options.push(code::BOOT_FILE_NAME, file.name.as_bytes());
+    }
+    let chosen = request
+        .vendor_options()
+        .and_then(|options| options.get(BOOT_ITEM));
+    if let Some(item) = chosen {
+        reply.options.push(
+            code::VENDOR_OPTIONS,
+            &SubOptions::default().with(BOOT_ITEM, &item).encode(),
+        );
+        reply.your_address = request.client_address;
+    } else if ClientArchitecture::from_number(file.architecture) == ClientArchitecture::X86Bios {
+        let control = SubOptions::default().with(DISCOVERY_CONTROL, &[USE_THE_FILE]);
+        reply.options.push(code::VENDOR_OPTIONS, &control.encode());
+    }
+    if kind == MessageType::Offer {
+        reply.set_broadcast(true);
+    }
+    // RFC 3046 §2.2: given back as it came, as the last option.
+    if let Some(information) = request.relay_agent_information() {
+        reply.options.push(code::RELAY_AGENT_INFORMATION, &information);
+    }
+    reply
+}
+
+fn destination(packet: &Packet, arrival: &Arrival, kind: MessageType) -> Destination {
+    if arrival.port == Port::Server && !packet.relay.is_unspecified() {
+        return Destination::Unicast(SocketAddrV4::new(packet.relay, SERVER_PORT));
+    }
+    if kind == MessageType::Offer {
+        return Destination::Broadcast;
+    }
+    if !arrival.source.ip().is_unspecified() {
+        // Boot ROMs ask port 4011 from port 68 or 4011 and listen on the same.
+        return Destination::Unicast(arrival.source);
+    }
+    if packet.client_address.is_unspecified() {
+        Destination::Broadcast
+    } else {
+        Destination::Unicast(SocketAddrV4::new(packet.client_address, CLIENT_PORT))
+    }
+}
+
+/// The machine that a packet speaks of, for the transcript.
+pub(crate) fn machine_of(outcome: &Outcome) -> Option<MacAddr> {
+    outcome.facts.as_ref().map(|facts| facts.mac)
+}
+
+#[cfg(test)]
+mod tests;

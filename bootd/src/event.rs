@@ -1,0 +1,213 @@
+//! What happens while a machine boots, in plain words: the transcript that says at which step a boot stopped.
+
+use crate::tftp::EndReason;
+use protocol::{
+    MacAddr,
+    boot::{AgentReason, BootPlan, LocalReason},
+};
+use std::{fmt, net::Ipv4Addr, time::Duration};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootEvent {
+    /// The machine's adapter, if the protocol shows it or an earlier packet told which address is whose.
+    pub mac: Option<MacAddr>,
+    /// The address that the machine spoke from, if it has one.
+    pub address: Option<Ipv4Addr>,
+    /// What happened.
+    pub happening: Happening,
+}
+
+/// The kinds of things that happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// A boot ROM looked for servers and was offered a file.
+    Offered {
+        /// The architecture that it named.
+        architecture: u16,
+        /// The file or URL.
+        file: String,
+    },
+    /// A boot ROM took an address from the network's own DHCP server.
+    AddressTaken {
+        /// Which server.
+        from: Ipv4Addr,
+    },
+    /// A boot ROM asked us as the boot server and was told the file.
+    BootServerAnswered {
+        /// The architecture that it named.
+        architecture: u16,
+        /// The file or URL.
+        file: String,
+    },
+    /// A boot ROM asked for what we do not serve.
+    NotServed {
+        /// Why.
+        why: NotServed,
+    },
+    /// A boot script was rendered.
+    Scripted {
+        /// Who will run it.
+        loader: Loader,
+        /// What it says.
+        plan: BootPlan,
+    },
+    /// The agent was wanted, but no token could be had; the machine starts its own disk.
+    NoToken {
+        /// Why.
+        why: String,
+    },
+    /// A TFTP transfer ended.
+    TransferEnded {
+        /// The name that was asked for.
+        file: String,
+        /// Bytes that the machine acknowledged.
+        bytes: u64,
+        /// Length of the file.
+        of: u64,
+        /// Bytes of a block.
+        block_len: u16,
+        /// Blocks of a window.
+        window: u16,
+        /// Datagrams sent a second time.
+        resent: u64,
+        /// How long it took.
+        took: Duration,
+        /// How it ended.
+        end: EndReason,
+    },
+    /// A TFTP request was refused.
+    TransferRefused {
+        /// The name that was asked for, escaped.
+        file: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// An HTTP request was answered.
+    HttpAnswered {
+        /// The path that was asked for, escaped and cut.
+        path: String,
+        /// The status.
+        status: u16,
+        /// Bytes of the answer's body.
+        bytes: u64,
+    },
+}
+
+/// Why a boot ROM gets no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotServed {
+    /// UEFI HTTP Boot.
+    HttpBoot,
+    /// It named no architecture.
+    NoArchitecture,
+    /// There is no loader for it.
+    Architecture(u16),
+    /// The loader should be in the boot folder and is not.
+    LoaderMissing(&'static str),
+}
+
+/// Who runs a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loader {
+    /// iPXE.
+    Ipxe,
+    /// grub.
+    Grub,
+}
+
+impl fmt::Display for Happening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Offered { architecture, file } => {
+                write!(
+                    f,
+                    "looked for boot servers (architecture {architecture}); offered {file}"
+                )
+            }
+            Self::AddressTaken { from } => write!(f, "took an address from the DHCP server {from}"),
+            Self::BootServerAnswered { architecture, file } => {
+                write!(
+                    f,
+                    "asked for its boot file (architecture {architecture}); told {file}"
+                )
+            }
+            Self::NotServed { why } => write!(f, "got no answer: {why}"),
+            Self::Scripted { loader, plan } => {
+                let loader = match loader {
+                    Loader::Ipxe => "iPXE",
+                    Loader::Grub => "grub",
+                };
+                write!(f, "{loader} asked what to do: {}", plan_in_words(plan))
+            }
+            Self::NoToken { why } => write!(f, "starts its own disk, as the agent has no token: {why}"),
+            Self::TransferEnded {
+                file,
+                bytes,
+                of,
+                end,
+                took,
+                resent,
+                ..
+            } => match end {
+                EndReason::Complete => {
+                    write!(
+                        f,
+                        "loaded {file} by TFTP: {bytes} bytes in {:.1} s, {resent} resent",
+                        took.as_secs_f64()
+                    )
+                }
+                EndReason::Probe => write!(f, "asked how long {file} is"),
+                _ => write!(f, "TFTP of {file} ended at {bytes} of {of} bytes: {end}"),
+            },
+            Self::TransferRefused { file, why } => write!(f, "TFTP of {file} refused: {why}"),
+            Self::HttpAnswered { path, status, bytes } => write!(f, "HTTP {path}: {status}, {bytes} bytes"),
+        }
+    }
+}
+
+impl fmt::Display for NotServed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HttpBoot => {
+                f.write_str("UEFI HTTP Boot is not served yet; choose PXE in the firmware's setup")
+            }
+            Self::NoArchitecture => f.write_str("its boot ROM does not say what kind of machine it is"),
+            Self::Architecture(number) => write!(f, "there is no loader for architecture {number}"),
+            Self::LoaderMissing(name) => {
+                write!(
+                    f,
+                    "{name} is not in the boot folder; run `amorce boot-files build`"
+                )
+            }
+        }
+    }
+}
+
+/// What a plan means, for the transcript and the machine's own screen: ASCII, one line.
+#[must_use]
+pub fn plan_in_words(plan: &BootPlan) -> &'static str {
+    match plan {
+        BootPlan::Agent {
+            reason: AgentReason::Unknown,
+        } => "this machine is new here: taking its inventory",
+        BootPlan::Agent {
+            reason: AgentReason::Job,
+        } => "a job waits for this machine: starting the agent",
+        BootPlan::Agent {
+            reason: AgentReason::NothingBootable,
+        } => "no disk of this machine can start: starting the agent",
+        BootPlan::LocalDisk {
+            reason: LocalReason::NoJob,
+        } => "no job for this machine: starting its own disk",
+        BootPlan::LocalDisk {
+            reason: LocalReason::UnknownIgnored,
+        } => "this machine is not known here: starting its own disk",
+        BootPlan::LocalDisk {
+            reason: LocalReason::Quarantined,
+        } => "this machine is in quarantine: starting its own disk",
+        BootPlan::LocalDisk {
+            reason: LocalReason::CatalogUnavailable,
+        } => "the appliance cannot decide now: starting the disk of this machine",
+    }
+}

@@ -1,0 +1,286 @@
+//! The boot services as a whole: what they share, how they start and stop.
+
+use crate::{
+    config::Config,
+    decision::Decisions,
+    dhcp::{self, engine::TFTP_FOLDER},
+    error::ServeError,
+    event::{BootEvent, Happening, Loader},
+    files::{AskedName, BootFile, BootFolder},
+    http,
+    learned::Learned,
+    network::{InterfaceSocket, bind_error},
+    script::{Scripts, is_token},
+    tftp,
+};
+use protocol::{
+    MacAddr,
+    boot::{BootFacts, BootPlan, LocalReason},
+};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The boot services, listening but not yet answering.
+pub struct BootServices {
+    shared: Arc<Shared>,
+    interfaces: Vec<InterfaceSockets>,
+    http: TcpListener,
+    dhcp_client_port: u16,
+}
+
+struct InterfaceSockets {
+    dhcp: InterfaceSocket,
+    boot_server: InterfaceSocket,
+    tftp: InterfaceSocket,
+}
+
+/// Starts the boot services and runs them until they are told to stop.
+///
+/// # Errors
+/// What kept them from starting; see [`ServeError`].
+pub async fn serve(
+    config: Config,
+    decisions: Arc<dyn Decisions>,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    BootServices::bind(config, decisions).await?.run(stop).await;
+    Ok(())
+}
+
+impl BootServices {
+    /// Opens every port. Once this returned, the program may give up its privileges.
+    ///
+    /// # Errors
+    /// See [`ServeError`].
+    pub async fn bind(config: Config, decisions: Arc<dyn Decisions>) -> Result<Self, ServeError> {
+        config.check()?;
+        let folder = BootFolder::new(config.boot_folder.clone());
+        folder.check().map_err(|source| ServeError::BootFolder {
+            path: folder.path().to_owned(),
+            source,
+        })?;
+        let http_failed = |source| bind_error("TCP", config.http.port(), source);
+        let http = TcpListener::bind(config.http).await.map_err(http_failed)?;
+        let http_port = http.local_addr().map_err(http_failed)?.port();
+        let scripts = Scripts::new(config.ca, config.agent_port, http_port, config.extra_kernel_words)?;
+        let interfaces = config
+            .interfaces
+            .iter()
+            .map(|name| {
+                Ok(InterfaceSockets {
+                    dhcp: InterfaceSocket::bind(name, config.ports.dhcp)?,
+                    boot_server: InterfaceSocket::bind(name, config.ports.boot_server)?,
+                    tftp: InterfaceSocket::bind(name, config.ports.tftp)?,
+                })
+            })
+            .collect::<Result<_, ServeError>>()?;
+        let shared = Shared {
+            decisions,
+            folder,
+            scripts,
+            learned: Learned::default(),
+            transfers: tftp::server::Transfers::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            interfaces,
+            http,
+            dhcp_client_port: config.ports.dhcp_client,
+        })
+    }
+
+    /// Where HTTP listens.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn http_address(&self) -> io::Result<SocketAddr> {
+        self.http.local_addr()
+    }
+
+    /// The UDP ports of the first interface: DHCP, boot server, TFTP. They are what was configured, unless that was 0.
+    ///
+    /// # Errors
+    /// The kernel's answer.
+    pub fn udp_ports(&self) -> io::Result<Option<(u16, u16, u16)>> {
+        let Some(first) = self.interfaces.first() else {
+            return Ok(None);
+        };
+        Ok(Some((
+            first.dhcp.port()?,
+            first.boot_server.port()?,
+            first.tftp.port()?,
+        )))
+    }
+
+    /// Answers until told to stop; transfers that run then are ended.
+    pub async fn run(self, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        for sockets in self.interfaces {
+            for (socket, port) in [
+                (sockets.dhcp, dhcp::engine::Port::Server),
+                (sockets.boot_server, dhcp::engine::Port::BootServer),
+            ] {
+                let shared = Arc::clone(&self.shared);
+                tasks.spawn(dhcp::server::serve(
+                    shared,
+                    socket,
+                    port,
+                    self.dhcp_client_port,
+                    stop.clone(),
+                ));
+            }
+            tasks.spawn(tftp::server::serve(
+                Arc::clone(&self.shared),
+                sockets.tftp,
+                stop.clone(),
+            ));
+        }
+        tasks.spawn(http::server::serve(self.shared, self.http, stop));
+        tasks.close();
+        tasks.wait().await;
+    }
+}
+
+/// What every service uses.
+pub(crate) struct Shared {
+    pub(crate) decisions: Arc<dyn Decisions>,
+    pub(crate) folder: BootFolder,
+    pub(crate) scripts: Scripts,
+    pub(crate) learned: Learned,
+    pub(crate) transfers: tftp::server::Transfers,
+}
+
+/// What a name stands for: a file of the boot folder or a script made for this request.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Script(Vec<u8>),
+    File(BootFile),
+}
+
+/// Why a name stands for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    NotFound,
+    Failed,
+}
+
+impl Content {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Script(text) => text.len() as u64,
+            Self::File(file) => file.len(),
+        }
+    }
+
+    /// Blocks on the disk for a file.
+    pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Self::Script(text) => {
+                let start = usize::try_from(offset).map_err(io::Error::other)?;
+                let end = start
+                    .checked_add(buffer.len())
+                    .ok_or(io::ErrorKind::UnexpectedEof)?;
+                buffer.copy_from_slice(text.get(start..end).ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+            Self::File(file) => file.read_exact_at(buffer, offset),
+        }
+    }
+}
+
+impl Shared {
+    /// What TFTP serves under a name.
+    pub(crate) async fn tftp_content(
+        self: &Arc<Self>,
+        name: &str,
+        client: Ipv4Addr,
+        server: Ipv4Addr,
+    ) -> Result<Content, Refusal> {
+        let name = AskedName::parse(name).ok_or(Refusal::NotFound)?;
+        if let Some(file) = name.below(&[TFTP_FOLDER]) {
+            return self.file(file).await.map(Content::File);
+        }
+        match name.parts()[..] {
+            ["grub", "grub.cfg"] => self.scripts.grub(server).map(Into::into).map_err(render_failed),
+            ["grub", "machine", file] => {
+                let mac = file
+                    .strip_suffix(".cfg")
+                    .and_then(|mac| mac.parse::<MacAddr>().ok());
+                let mac = mac.filter(|mac| mac.is_unicast()).ok_or(Refusal::NotFound)?;
+                self.learned.address(client, mac);
+                let facts = self.learned.facts(mac, server);
+                self.machine_script(Loader::Grub, &facts, Some(client)).await
+            }
+            _ => return Err(Refusal::NotFound),
+        }
+        .map(Content::Script)
+    }
+
+    /// Opens a file of the boot folder.
+    pub(crate) async fn file(self: &Arc<Self>, name: AskedName) -> Result<BootFile, Refusal> {
+        let shared = Arc::clone(self);
+        tokio::task::spawn_blocking(move || shared.folder.open(&name))
+            .await
+            .map_err(|_| Refusal::Failed)?
+            .map_err(|_| Refusal::NotFound)
+    }
+
+    /// Asks for the plan and renders it. Whatever fails on the way to the agent ends at the machine's own disk: we never
+    /// stand between a user and the desktop.
+    pub(crate) async fn machine_script(
+        self: &Arc<Self>,
+        loader: Loader,
+        facts: &BootFacts,
+        client: Option<Ipv4Addr>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let tell = |happening| {
+            self.decisions.observe(BootEvent {
+                mac: Some(facts.mac),
+                address: client,
+                happening,
+            });
+        };
+        let mut plan = self.decisions.plan(facts);
+        let mut token = None;
+        if matches!(plan, BootPlan::Agent { .. }) {
+            match self.token(facts.clone()).await {
+                Ok(fresh) => token = Some(fresh),
+                Err(why) => {
+                    tell(Happening::NoToken { why });
+                    plan = BootPlan::LocalDisk {
+                        reason: LocalReason::CatalogUnavailable,
+                    };
+                }
+            }
+        }
+        let script = match loader {
+            Loader::Ipxe => self.scripts.ipxe(facts, &plan, token.as_deref()),
+            Loader::Grub => self.scripts.grub_machine(facts, &plan, token.as_deref()),
+        };
+        tell(Happening::Scripted { loader, plan });
+        script.map(Into::into).map_err(render_failed)
+    }
+
+    async fn token(self: &Arc<Self>, facts: BootFacts) -> Result<String, String> {
+        let shared = Arc::clone(self);
+        let token = tokio::task::spawn_blocking(move || shared.decisions.boot_token(&facts))
+            .await
+            .map_err(|_| "the appliance failed while it made one".to_owned())?
+            .map_err(|error| error.to_string())?;
+        if is_token(&token) {
+            Ok(token)
+        } else {
+            Err("it is not one plain word".into())
+        }
+    }
+}
+
+fn render_failed(error: minijinja::Error) -> Refusal {
+    tracing::error!(%error, "cannot render a boot script");
+    Refusal::Failed
+}
