@@ -3,7 +3,10 @@
 use super::{call_error::CallError, connection::Shared, pool::Socket};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper::{Response, StatusCode, body::Incoming};
+use hyper::{
+    Response, StatusCode,
+    body::{Body, Incoming},
+};
 use protocol::Problem;
 use std::{
     io,
@@ -67,6 +70,10 @@ impl Answer {
     /// The whole body, or an error if it is longer than `limit`.
     pub(crate) async fn whole(mut self, limit: usize) -> Result<Vec<u8>, CallError> {
         let mut whole = Vec::new();
+        // A length that is named in advance is judged in advance.
+        if self.body.size_hint().lower() > limit as u64 {
+            return Err(self.malformed(format!("it is longer than {limit} bytes")));
+        }
         while let Some(piece) = self.next().await? {
             if piece.len() > limit.saturating_sub(whole.len()) {
                 return Err(self.malformed(format!("it is longer than {limit} bytes")));

@@ -24,7 +24,7 @@ fn read_all(reader: &mut Reader, bytes: &[u8], piece_len: usize) -> Result<Vec<I
 fn a_list_of_ids_is_bounded_and_whole() {
     let list = ids(3);
     assert_eq!(decode_ids(&encode_ids(&list)).unwrap(), list);
-    assert_eq!(decode_ids(&[]).unwrap(), []);
+    assert!(decode_ids(&[]).unwrap().is_empty());
     assert!(decode_ids(&[0; 33]).is_err());
     assert!(decode_ids(&vec![0; (MAX_IDS + 1) * 32]).is_err());
     assert_eq!(decode_ids(&vec![0; MAX_IDS * 32]).unwrap().len(), MAX_IDS);
@@ -35,7 +35,7 @@ fn a_bitmap_answers_for_exactly_the_chunks_asked_about() {
     assert_eq!(encode_bitmap(&[true, false, true]), [0b101]);
     assert!(decode_bitmap(&[0b101], 2).is_err(), "a surplus bit");
     assert!(decode_bitmap(&[0], 9).is_err() && decode_bitmap(&[0, 0], 8).is_err());
-    assert_eq!(decode_bitmap(&[], 0).unwrap(), []);
+    assert!(decode_bitmap(&[], 0).unwrap().is_empty());
 }
 
 #[test]
