@@ -18,9 +18,6 @@ mod ranges;
 mod swap;
 mod volume;
 
-#[cfg(test)]
-mod tests;
-
 pub use identify::identify;
 pub use ranges::{Ranges, RangesBuilder};
 pub use volume::Volume;

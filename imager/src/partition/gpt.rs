@@ -158,7 +158,7 @@ impl Gpt {
         let sector = u64::from(sector_size_bytes);
         let start = self.primary_entries_lba.saturating_mul(sector);
         let end = start.saturating_add(self.entry_sectors(sector_size_bytes).saturating_mul(sector));
-        if start == 2 * sector { vec![0..end] } else { vec![0..2 * sector, start..end] }
+        if start == 2 * sector { std::iter::once(0..end).collect() } else { vec![0..2 * sector, start..end] }
     }
 
     /// Length of the backup table: entries in whole sectors, and one sector of header.

@@ -12,9 +12,6 @@ pub mod gpt;
 pub mod mbr;
 mod scan;
 
-#[cfg(test)]
-mod tests;
-
 pub use gpt::{Gpt, GptImage, relocate_backup};
 pub use mbr::Mbr;
 pub use scan::{detect_sector_size, read_table};
@@ -197,7 +194,7 @@ impl Layout {
         match &self.table {
             Table::None | Table::Damaged { .. } => Vec::new(),
             Table::Mbr(mbr) => {
-                let mut ranges = vec![0..sector];
+                let mut ranges: Vec<Range<u64>> = std::iter::once(0..sector).collect();
                 ranges.extend(mbr.extended_records.iter().map(|record| record.bytes.clone()));
                 ranges
             }
@@ -211,7 +208,7 @@ impl Layout {
         match &self.table {
             Table::Gpt(gpt) => {
                 let length = gpt.backup_bytes(self.sector_size_bytes);
-                vec![self.disk_bytes.saturating_sub(length)..self.disk_bytes]
+                std::iter::once(self.disk_bytes.saturating_sub(length)..self.disk_bytes).collect()
             }
             _ => Vec::new(),
         }

@@ -37,7 +37,7 @@ impl Reader<'_> {
         let superblock = &self.superblock;
         let block_bytes = superblock.block_bytes;
         let mut bitmaps = RangesBuilder::default();
-        let mut own: Vec<Range<u64>> = Vec::from([0..superblock.own_block() + 1]);
+        let mut own: Vec<Range<u64>> = std::iter::once(0..superblock.own_block() + 1).collect();
         let mut never_written = Vec::new();
         let mut doubtful_groups = 0;
         for group in 0..superblock.group_count {

@@ -61,7 +61,7 @@ impl Width {
                 let pair = field::le16(piece, index + index / 2);
                 let last = piece.len() == index + index / 2 + 1;
                 let pair = if last { u16::from(piece[index + index / 2]) } else { pair };
-                u32::from(if index % 2 == 0 { pair & 0xFFF } else { pair >> 4 })
+                u32::from(if index.is_multiple_of(2) { pair & 0xFFF } else { pair >> 4 })
             }
             Self::Fat16 => u32::from(field::le16(piece, 2 * index)),
             Self::Fat32 => field::le32(piece, 4 * index) & self.mask(),
