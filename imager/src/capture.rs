@@ -1,8 +1,23 @@
 //! Reading a disk into a master.
 
-use crate::{disk::ReadAt, error::Result, exchange::ChunkSink, progress::Progress};
-use protocol::{MasterName, manifest::SignedRoot, manifest::Root};
+pub mod cut;
+mod manifest;
+mod pipeline;
+mod plan;
+
+use crate::{
+    disk::ReadAt,
+    error::{Error, ErrorKind, Result},
+    exchange::ChunkSink,
+    inspect,
+    progress::{Phase, Progress},
+};
+use protocol::{
+    ByteLen, MasterName,
+    manifest::{Root, SignedRoot},
+};
 use serde::Serialize;
+use std::time::Instant;
 
 /// What a capture is asked for.
 #[derive(Clone, Debug)]
@@ -72,6 +87,64 @@ pub fn capture(
     options: &CaptureOptions,
     progress: &dyn Progress,
 ) -> Result<Captured> {
-    let _ = (source, sink, options, progress);
-    Err(crate::Error::new(crate::ErrorKind::Refused, "being built"))
+    let begun = Instant::now();
+    let size = source.len();
+    if size == 0 {
+        return Err(Error::new(ErrorKind::Refused, "the source is empty").with_remedy("name a disk, a partition or an image"));
+    }
+    progress.report(Phase::Inspecting, 0, size);
+    let examined = inspect::examine(source)?;
+    let plan = plan::Plan::new(source, &examined, options.as_raw)?;
+    let workers = worker_count(options.workers);
+    let settings = pipeline::Settings { workers, level: options.level };
+    let outcome = pipeline::run(source, &plan, sink, &settings, progress)?;
+    progress.check_cancelled()?;
+    let table = examined.table_kind();
+    let root = Root {
+        name: options.name.clone(),
+        version: 0,
+        created_unix_ms: 0,
+        created_by: concat!("amorce ", env!("CARGO_PKG_VERSION")).to_owned(),
+        disk_size: ByteLen(size),
+        sector_size: examined.layout.sector_size_bytes,
+        table,
+        primary_table: plan.primary_table,
+        backup_table: plan.backup_table,
+        smallest_target: ByteLen(plan.smallest_target),
+        partitions: plan.partitions,
+        bytes_used: ByteLen(plan.bytes_used),
+        chunks: outcome.chunks,
+        bytes_data: ByteLen(outcome.bytes_data),
+        notes: plan.notes,
+        segments: outcome.segments,
+    };
+    let mut committed = root.clone();
+    let signed = sink.commit(root)?;
+    // The signature is checked at every restore; here only what the store added is wanted.
+    if let Ok(root) = serde_json::from_slice::<Root>(&signed.body) {
+        committed = root;
+    }
+    Ok(Captured {
+        signed,
+        counts: CaptureCounts {
+            bytes_disk: size,
+            bytes_used: committed.bytes_used.get(),
+            bytes_read: outcome.bytes_read,
+            bytes_new: outcome.bytes_new,
+            bytes_stored: outcome.bytes_stored,
+            chunks: outcome.chunks,
+            chunks_new: outcome.chunks_new,
+            seconds: begun.elapsed().as_secs_f64(),
+        },
+        root: committed,
+    })
 }
+
+/// How many threads work when so many were asked for; 0 means one per core.
+pub(crate) fn worker_count(wanted: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    if wanted == 0 { cores() } else { wanted }.clamp(1, 64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -301,6 +301,12 @@ impl std::fmt::Debug for EncodedFrame {
 }
 
 impl DecodedFrame {
+    /// The plain bytes of all chunks, one behind the other.
+    #[must_use]
+    pub fn plain(&self) -> &[u8] {
+        &self.plain
+    }
+
     /// The chunks with their plain bytes, in the frame's order.
     pub fn iter(&self) -> impl Iterator<Item = (ChunkId, &[u8])> {
         let mut start = 0usize;

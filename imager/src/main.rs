@@ -1,2 +1,10 @@
-#![doc = include_str!("../README.md")]
-fn main() {}
+//! The `imager` command: see `docs/imager.md`.
+
+mod cli;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(cli::Arguments::parse())
+}

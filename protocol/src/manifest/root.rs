@@ -28,8 +28,8 @@ pub struct Root {
     pub primary_table: Vec<ByteRange>,
     /// Ranges of the backup GPT. Written last but one.
     pub backup_table: Vec<ByteRange>,
-    /// Where the last partition ends: a target must hold this and, on GPT, the backup table behind it.
-    pub partitions_end: ByteLen,
+    /// Bytes of the smallest disk that it can be put on: where the last partition ends, and on GPT the backup table.
+    pub smallest_target: ByteLen,
     /// What lies in each partition, in the order of the disk.
     pub partitions: Vec<PartitionNote>,
     /// Bytes that filesystems use, or that are kept whole where none is understood.
@@ -169,8 +169,8 @@ impl Root {
         if table_bytes > 4 << 20 {
             return Err(damaged("its partition table is too long"));
         }
-        if self.partitions_end.get() > size {
-            return Err(damaged("its partitions end behind the disk"));
+        if self.smallest_target.get() > size {
+            return Err(damaged("its smallest target is larger than its disk"));
         }
         for partition in &self.partitions {
             if !inside(partition.start, partition.length)

@@ -1,0 +1,444 @@
+//! The machinery of a capture.
+//!
+//! ```text
+//! reader ──units──▶ workers (zero test, cut, hash) ──results──▶ coordinator (in order: manifest, "do you lack it?")
+//!    ▲                 ▲ │                                         │         │
+//!    │                 └─┼──────────────frames to encode───────────┘         │
+//!    │                   └─▶ sink                                            │
+//!    └──────────────────────────────empty buffers────────────────────────────┘
+//! ```
+//!
+//! Memory is bounded by the buffers: the reader waits for an empty one. Everything else that queues up holds a buffer, or
+//! is a frame of at most 1 MiB in a bounded queue. The queue of results is not bounded by itself, so a worker never waits
+//! for the coordinator while the coordinator waits for a worker.
+
+use super::{
+    cut::{self, Piece},
+    manifest::ManifestWriter,
+    plan::{How, Plan, Span, UNIT_LEN},
+};
+use crate::{
+    disk::ReadAt,
+    error::{Error, ErrorKind, Result},
+    exchange::ChunkSink,
+    frame::{self, Encoder},
+    progress::{Phase, Progress},
+    store::folder::lock,
+};
+use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
+use protocol::{ChunkId, manifest::EntryKind, manifest::SegmentRef};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+};
+
+/// What a pipeline brought.
+pub(crate) struct Outcome {
+    pub(crate) segments: Vec<SegmentRef>,
+    pub(crate) chunks: u64,
+    pub(crate) bytes_data: u64,
+    pub(crate) bytes_read: u64,
+    pub(crate) bytes_new: u64,
+    pub(crate) bytes_stored: u64,
+    pub(crate) chunks_new: u64,
+}
+
+/// Settings of a pipeline.
+pub(crate) struct Settings {
+    pub(crate) workers: usize,
+    pub(crate) level: Option<i32>,
+}
+
+/// Spans that are read together, and their bytes once they are read.
+struct Unit {
+    number: u64,
+    spans: Vec<Span>,
+    /// The bytes of the spans that are read, one behind the other.
+    buffer: Vec<u8>,
+}
+
+/// A piece of a unit after hashing.
+struct Found {
+    offset: u64,
+    length: u64,
+    kind: EntryKind,
+    /// Where its bytes are in the unit's buffer.
+    at: usize,
+}
+
+/// A unit after hashing.
+struct Hashed {
+    number: u64,
+    found: Vec<Found>,
+    buffer: Vec<u8>,
+}
+
+/// Chunks to be encoded together.
+#[derive(Default)]
+struct FrameJob {
+    chunks: Vec<(ChunkId, u32)>,
+    plain: Vec<u8>,
+}
+
+/// Asks the sink about this many chunks at a time, or as many as are ready.
+const ASK_CHUNKS: usize = 2048;
+/// Most spans of a unit.
+const UNIT_SPANS: usize = 8192;
+
+/// Runs a plan.
+pub(crate) fn run(
+    disk: &dyn ReadAt,
+    plan: &Plan,
+    sink: &dyn ChunkSink,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Outcome> {
+    let state = State::default();
+    let buffers = settings.workers * 2 + 6;
+    let (empty_sender, empty) = bounded::<Vec<u8>>(buffers);
+    for _ in 0..buffers {
+        // There is room for every one of them.
+        let _ = empty_sender.send(Vec::new());
+    }
+    let (unit_sender, units) = bounded::<Unit>(settings.workers + 2);
+    let (job_sender, jobs) = bounded::<FrameJob>(settings.workers * 2);
+    let (result_sender, results) = unbounded::<Hashed>();
+    let (done_sender, done) = unbounded::<Vec<ChunkId>>();
+    thread::scope(|scope| {
+        let state = &state;
+        scope.spawn(move || state.guard(|| read(disk, plan, &empty, &unit_sender, state, progress)));
+        for _ in 0..settings.workers {
+            let (units, jobs) = (units.clone(), jobs.clone());
+            let (results, done) = (result_sender.clone(), done_sender.clone());
+            scope.spawn(move || state.guard(|| work(&units, &jobs, results, &done, sink, settings.level, state)));
+        }
+        drop((units, jobs, result_sender, done_sender));
+        let manifest = ManifestWriter::new(sink, &plan.borders);
+        let coordinator = Coordinator { sink, manifest, jobs: job_sender, done, state, open: FrameJob::default(), sent: HashSet::new() };
+        coordinator.run(&results, &empty_sender)
+    })
+}
+
+/// What all threads share.
+#[derive(Default)]
+struct State {
+    stop: AtomicBool,
+    error: Mutex<Option<Error>>,
+    bytes_read: AtomicU64,
+    bytes_new: AtomicU64,
+    bytes_stored: AtomicU64,
+    chunks_new: AtomicU64,
+}
+
+impl State {
+    /// Runs a thread's work; its error stops everybody, and the first one counts.
+    fn guard(&self, work: impl FnOnce() -> Result<()>) {
+        if let Err(error) = work() {
+            self.fail(error);
+        }
+    }
+
+    fn fail(&self, error: Error) {
+        lock(&self.error).get_or_insert(error);
+        self.stop.store(true, Ordering::Release);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+}
+
+/// Reads the spans in order, unit by unit.
+fn read(
+    disk: &dyn ReadAt,
+    plan: &Plan,
+    empty: &Receiver<Vec<u8>>,
+    units: &Sender<Unit>,
+    state: &State,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let mut data = disk.next_data(0);
+    let mut spans = plan.spans().map(|span| without_holes(disk, span, &mut data)).peekable();
+    for number in 0.. {
+        if spans.peek().is_none() || state.stopped() {
+            break;
+        }
+        progress.check_cancelled()?;
+        let Ok(mut buffer) = empty.recv() else { break };
+        buffer.clear();
+        let mut unit = Unit { number, spans: Vec::new(), buffer };
+        let mut wanted = 0;
+        while let Some(span) = spans.next_if(|span| {
+            unit.spans.is_empty() || wanted + span.read_len() <= UNIT_LEN as u64 && unit.spans.len() < UNIT_SPANS
+        }) {
+            wanted += span.read_len();
+            unit.spans.push(span);
+        }
+        fill(disk, &mut unit)?;
+        state.bytes_read.fetch_add(unit.buffer.len() as u64, Ordering::Relaxed);
+        let done = unit.spans.last().map_or(0, |span| span.offset + span.length);
+        if units.send(unit).is_err() {
+            break;
+        }
+        progress.report(Phase::Capturing, done, disk.len());
+    }
+    Ok(())
+}
+
+/// A span that lies in a hole of the source is zeros without reading. `data` is the range of data at or behind it.
+fn without_holes(disk: &dyn ReadAt, mut span: Span, data: &mut Option<std::ops::Range<u64>>) -> Span {
+    while let Some(behind) = data.as_ref().filter(|data| data.end <= span.offset) {
+        *data = disk.next_data(behind.end);
+    }
+    let in_hole = data.as_ref().is_none_or(|data| data.start >= span.offset + span.length);
+    if in_hole && matches!(span.how, How::Whole | How::Content) {
+        span.how = How::Zeros;
+    }
+    span
+}
+
+/// Reads a unit's spans, those that touch in one go.
+fn fill(disk: &dyn ReadAt, unit: &mut Unit) -> Result<()> {
+    let wanted: u64 = unit.spans.iter().map(Span::read_len).sum();
+    unit.buffer.resize(usize::try_from(wanted).unwrap_or(0), 0);
+    let mut at = 0usize;
+    let mut run: Option<(u64, usize)> = None;
+    let mut next = 0u64;
+    let mut flush = |run: &mut Option<(u64, usize)>, at: usize| -> Result<()> {
+        if let Some((offset, start)) = run.take() {
+            disk.read_exact_at(&mut unit.buffer[start..at], offset)?;
+        }
+        Ok(())
+    };
+    for span in &unit.spans {
+        let length = usize::try_from(span.read_len()).unwrap_or(0);
+        if length == 0 {
+            continue;
+        }
+        if run.is_none() || span.offset != next {
+            flush(&mut run, at)?;
+            run = Some((span.offset, at));
+        }
+        at += length;
+        next = span.offset + span.length;
+    }
+    flush(&mut run, at)
+}
+
+impl Span {
+    /// Bytes of it that are read.
+    fn read_len(&self) -> u64 {
+        match self.how {
+            How::Whole | How::Content => self.length,
+            How::Zeros | How::Free => 0,
+        }
+    }
+}
+
+/// Hashes units and encodes frames, frames first: they hold the memory that others wait for.
+fn work(
+    units: &Receiver<Unit>,
+    jobs: &Receiver<FrameJob>,
+    results: Sender<Hashed>,
+    done: &Sender<Vec<ChunkId>>,
+    sink: &dyn ChunkSink,
+    level: Option<i32>,
+    state: &State,
+) -> Result<()> {
+    let mut encoder = Encoder::new(level)?;
+    // Given up when there are no more units: so the coordinator knows that it has all results.
+    let mut results = Some(results);
+    let nothing = crossbeam_channel::never();
+    loop {
+        let units = if results.is_some() { units } else { &nothing };
+        select_biased! {
+            recv(jobs) -> job => match job {
+                Ok(job) if !state.stopped() => {
+                    // An error here must not end the loop: somebody has to go on emptying the queues.
+                    state.guard(|| {
+                        let frame = encoder.encode(&job.chunks, &job.plain)?;
+                        state.bytes_stored.fetch_add(frame.as_bytes().len() as u64, Ordering::Relaxed);
+                        sink.put_frame(frame)
+                    });
+                    let _ = done.send(job.chunks.into_iter().map(|(id, _)| id).collect());
+                }
+                Ok(_) => {}
+                // The coordinator has everything.
+                Err(_) => return Ok(()),
+            },
+            recv(units) -> unit => match unit {
+                Ok(unit) => {
+                    let hashed = if state.stopped() {
+                        Hashed { number: unit.number, found: Vec::new(), buffer: unit.buffer }
+                    } else {
+                        hash(unit)
+                    };
+                    if let Some(results) = &results {
+                        let _ = results.send(hashed);
+                    }
+                }
+                Err(_) => results = None,
+            },
+        }
+    }
+}
+
+fn hash(unit: Unit) -> Hashed {
+    let mut found = Vec::with_capacity(unit.spans.len());
+    let mut at = 0;
+    for span in &unit.spans {
+        let length = usize::try_from(span.read_len()).unwrap_or(0);
+        let bytes = &unit.buffer[at..at + length];
+        let chunk = |range: std::ops::Range<usize>| {
+            let kind = EntryKind::Data(ChunkId(*blake3::hash(&bytes[range.clone()]).as_bytes()));
+            Found { offset: span.offset + range.start as u64, length: range.len() as u64, kind, at: at + range.start }
+        };
+        let empty = |kind| Found { offset: span.offset, length: span.length, kind, at };
+        match span.how {
+            How::Free => found.push(empty(EntryKind::Discard)),
+            How::Zeros => found.push(empty(EntryKind::Zero)),
+            How::Whole if cut::is_zero(bytes) => found.push(empty(EntryKind::Zero)),
+            How::Whole => found.push(chunk(0..length)),
+            How::Content => found.extend(cut::cut(bytes).into_iter().map(|piece| match piece {
+                Piece::Chunk(range) => chunk(range),
+                Piece::Zeros(range) => Found {
+                    offset: span.offset + range.start as u64,
+                    length: range.len() as u64,
+                    kind: EntryKind::Zero,
+                    at: at + range.start,
+                },
+            })),
+        }
+        at += length;
+    }
+    Hashed { number: unit.number, found, buffer: unit.buffer }
+}
+
+/// Puts everything in order again, asks what is lacking, and makes frames of it.
+struct Coordinator<'a> {
+    sink: &'a dyn ChunkSink,
+    manifest: ManifestWriter<'a>,
+    jobs: Sender<FrameJob>,
+    done: Receiver<Vec<ChunkId>>,
+    state: &'a State,
+    open: FrameJob,
+    /// Chunks on their way to the sink: asked about again, it would still say that it lacks them.
+    sent: HashSet<ChunkId>,
+}
+
+impl Coordinator<'_> {
+    fn run(mut self, results: &Receiver<Hashed>, empty: &Sender<Vec<u8>>) -> Result<Outcome> {
+        let mut early: BTreeMap<u64, Hashed> = BTreeMap::new();
+        let mut next = 0;
+        let mut batch: Vec<Hashed> = Vec::new();
+        let mut batch_chunks = 0;
+        while let Ok(hashed) = results.recv() {
+            early.insert(hashed.number, hashed);
+            while let Some(hashed) = early.remove(&next) {
+                next += 1;
+                batch_chunks += hashed.found.len();
+                batch.push(hashed);
+            }
+            // Few round trips when the sink is slow, no waiting when it is quick.
+            if batch_chunks >= ASK_CHUNKS || batch.len() >= 2 || results.is_empty() {
+                batch_chunks = 0;
+                if !self.state.stopped() {
+                    if let Err(error) = self.settle(&batch) {
+                        self.state.fail(error);
+                    }
+                }
+                for hashed in batch.drain(..) {
+                    // The reader may be gone already.
+                    let _ = empty.try_send(hashed.buffer);
+                }
+            }
+        }
+        if !self.state.stopped() {
+            if let Err(error) = self.send_frame() {
+                self.state.fail(error);
+            }
+        }
+        self.finish()
+    }
+
+    /// Ends: workers stop when the queue of jobs closes, and the last frames are in when they have stopped.
+    fn finish(self) -> Result<Outcome> {
+        drop(self.jobs);
+        while self.done.recv().is_ok() {}
+        if let Some(error) = lock(&self.state.error).take() {
+            return Err(error);
+        }
+        let (segments, chunks, bytes_data) = self.manifest.finish()?;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Ok(Outcome {
+            segments,
+            chunks,
+            bytes_data,
+            bytes_read: count(&self.state.bytes_read),
+            bytes_new: count(&self.state.bytes_new),
+            bytes_stored: count(&self.state.bytes_stored),
+            chunks_new: count(&self.state.chunks_new),
+        })
+    }
+
+    fn settle(&mut self, batch: &[Hashed]) -> Result<()> {
+        // Before asking, never between asking and sending: what arrives meanwhile must still count as sent.
+        while let Ok(ids) = self.done.try_recv() {
+            for id in ids {
+                self.sent.remove(&id);
+            }
+        }
+        let ids: Vec<ChunkId> = batch
+            .iter()
+            .flat_map(|hashed| &hashed.found)
+            .filter_map(|found| match found.kind {
+                EntryKind::Data(id) => Some(id),
+                _ => None,
+            })
+            .collect();
+        let lacking = if ids.is_empty() { Vec::new() } else { self.sink.lacking(&ids)? };
+        if lacking.len() != ids.len() {
+            return Err(Error::new(ErrorKind::Damaged, "the store answered about other chunks than it was asked about"));
+        }
+        let mut lacking = lacking.into_iter();
+        for hashed in batch {
+            for found in &hashed.found {
+                self.manifest.push(found.offset, found.length, found.kind)?;
+                let EntryKind::Data(id) = found.kind else { continue };
+                if lacking.next() == Some(true) && self.sent.insert(id) {
+                    let length = usize::try_from(found.length).unwrap_or(0);
+                    self.add(id, &hashed.buffer[found.at..found.at + length])?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, id: ChunkId, bytes: &[u8]) -> Result<()> {
+        if self.open.plain.len() + bytes.len() > frame::MAX_PLAIN_LEN || self.open.chunks.len() >= frame::MAX_CHUNKS {
+            self.send_frame()?;
+        }
+        if self.open.plain.capacity() == 0 {
+            self.open.plain.reserve_exact(frame::MAX_PLAIN_LEN);
+        }
+        self.open.plain.extend_from_slice(bytes);
+        self.open.chunks.push((id, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
+        self.state.bytes_new.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.state.chunks_new.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn send_frame(&mut self) -> Result<()> {
+        let job = std::mem::take(&mut self.open);
+        if job.chunks.is_empty() {
+            return Ok(());
+        }
+        self.jobs
+            .send(job)
+            .map_err(|_| Error::new(ErrorKind::Io, "the workers of the capture ended before their work"))
+    }
+}

@@ -1,0 +1,152 @@
+//! Words in, one answer out: text for a person, or with `--json` one object.
+
+mod answer;
+mod screen;
+mod work;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use protocol::{MasterName, MasterRef};
+use std::{path::PathBuf, process::ExitCode};
+
+/// Keeps disks and puts them back.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused before anything was written (the message says what to do).
+#[derive(Parser)]
+#[command(name = "imager", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Print one JSON object on standard output.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a store in an empty or new folder, with a key of its own.
+    Init {
+        /// The folder.
+        store: PathBuf,
+    },
+    /// Read a disk, a partition or an image into a new version of a master. The source is never written.
+    Capture(Capture),
+    /// Put a master on a disk, a partition or an image file. Only what differs is written.
+    Restore(Restore),
+    /// Read everything in a store and name what is damaged, with the masters it touches.
+    Verify(InStore),
+    /// List the masters of a store.
+    List(InStore),
+    /// Show one version of a master.
+    Show {
+        /// The master; without a version, the newest.
+        #[arg(value_name = "NAME[@VERSION]")]
+        master: MasterRef,
+        #[command(flatten)]
+        store: InStore,
+    },
+    /// Delete a version of a master. It can be taken back until garbage is collected.
+    Delete {
+        /// The version.
+        #[arg(value_name = "NAME@VERSION")]
+        master: MasterRef,
+        /// Take a deleted version back.
+        #[arg(long)]
+        undo: bool,
+        #[command(flatten)]
+        store: InStore,
+    },
+    /// Remove what no master needs.
+    Gc {
+        #[command(flatten)]
+        store: InStore,
+        /// Keep deleted masters, so that they can still be taken back.
+        #[arg(long)]
+        keep_deleted: bool,
+    },
+    /// Figures of a store.
+    Stats(InStore),
+    /// Show what is on a disk, a partition or an image.
+    Inspect {
+        /// Block device or image file.
+        source: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct InStore {
+    /// Folder of the store.
+    #[arg(long)]
+    store: PathBuf,
+}
+
+#[derive(Args)]
+struct Capture {
+    /// Block device or image file.
+    source: PathBuf,
+    #[command(flatten)]
+    store: InStore,
+    /// The master that gets a new version.
+    #[arg(long)]
+    name: MasterName,
+    /// zstd level of what is new: from -7 (fastest) to 19 (smallest).
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-7..=19),
+          default_value_t = imager::capture::DEFAULT_LEVEL)]
+    level: i32,
+    /// Keep every byte, whatever filesystems are there.
+    #[arg(long = "as", value_name = "raw")]
+    treat_as: Option<TreatAs>,
+    /// Threads that hash and compress; 0 means one per core.
+    #[arg(long, default_value_t = 0)]
+    workers: usize,
+}
+
+#[derive(Args)]
+struct Restore {
+    /// The master; without a version, the newest.
+    #[arg(value_name = "NAME[@VERSION]")]
+    master: MasterRef,
+    /// Block device or image file; a file that is not there is made.
+    target: PathBuf,
+    #[command(flatten)]
+    store: InStore,
+    /// How what was written is checked.
+    #[arg(long, value_enum, default_value = "full")]
+    read_back: ReadBack,
+    /// Public key that must have signed the master, 64 hexadecimal digits; else the store's own.
+    #[arg(long)]
+    key: Option<String>,
+    /// Threads that compare, decompress and write; 0 means one per core.
+    #[arg(long, default_value_t = 0)]
+    workers: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum TreatAs {
+    /// Bytes without meaning.
+    Raw,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReadBack {
+    /// Everything that was written.
+    Full,
+    /// One part in sixteen.
+    Sample,
+    /// Nothing.
+    Off,
+}
+
+/// Does what the arguments say and prints what came of it.
+pub(crate) fn run(arguments: Arguments) -> ExitCode {
+    let json = arguments.json;
+    match work::perform(arguments.command) {
+        Ok(answer) => {
+            let code = if answer.is_failure() { 1 } else { 0 };
+            if screen::print(&answer, json) { ExitCode::from(code) } else { ExitCode::from(1) }
+        }
+        Err(error) => {
+            screen::print_error(&error, json);
+            ExitCode::from(if error.kind().is_refusal() { 3 } else { 1 })
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Fetching, verifying and writing what differs.
+//!
+//! ```text
+//! fetchers (segment by segment: zeros at once, chunks asked for) ──frames──▶ workers (decode, check every id, write)
+//! ```
+
+use super::{
+    Run,
+    manifest::{Marks, Placed, Role},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    frame::EncodedFrame,
+    progress::Phase,
+    store::folder::lock,
+};
+use crossbeam_channel::{Sender, bounded};
+use protocol::{
+    ChunkId,
+    manifest::{ByteRange, EntryKind},
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+/// Segments that are fetched at the same time: the next one is asked for while the last frames of one arrive.
+const FETCHERS: usize = 2;
+/// Free ranges shorter than this are not worth a discard.
+const DISCARD_MIN: u64 = 1 << 20;
+
+/// What is wanted of one segment.
+struct Wanted {
+    segment: usize,
+    /// Where each chunk goes.
+    places: HashMap<ChunkId, Vec<Placed>>,
+}
+
+impl Run<'_> {
+    /// Writes every entry of a role that has to be written.
+    pub(super) fn write(&self, role: Role, wiped: &[ByteRange]) -> Result<()> {
+        let failed: Mutex<Option<Error>> = Mutex::new(None);
+        let stop = AtomicBool::new(false);
+        let next = AtomicUsize::new(0);
+        let written = Marks::new(self.entries.segment_count());
+        let (sender, frames) = bounded::<(Arc<Wanted>, EncodedFrame)>(self.workers * 2);
+        let fail = |error: Error| {
+            lock(&failed).get_or_insert(error);
+            stop.store(true, Ordering::Release);
+        };
+        let missing: Mutex<Vec<Arc<Wanted>>> = Mutex::default();
+        std::thread::scope(|scope| {
+            for _ in 0..self.workers {
+                let frames = frames.clone();
+                let (fail, stop, written) = (&fail, &stop, &written);
+                scope.spawn(move || {
+                    for (wanted, frame) in frames {
+                        if stop.load(Ordering::Acquire) {
+                            continue;
+                        }
+                        if let Err(error) = self.write_frame(&wanted, &frame, written) {
+                            fail(error);
+                        }
+                    }
+                });
+            }
+            drop(frames);
+            for _ in 0..FETCHERS.min(self.entries.segment_count()) {
+                let sender = sender.clone();
+                let (fail, stop, next, missing) = (&fail, &stop, &next, &missing);
+                scope.spawn(move || {
+                    loop {
+                        let segment = next.fetch_add(1, Ordering::Relaxed);
+                        if segment >= self.entries.segment_count() || stop.load(Ordering::Acquire) {
+                            return;
+                        }
+                        match self.fetch_segment(segment, role, wiped, &sender, stop) {
+                            Ok(Some(wanted)) => lock(missing).push(wanted),
+                            Ok(None) => {}
+                            Err(error) => fail(error),
+                        }
+                    }
+                });
+            }
+            drop(sender);
+        });
+        if let Some(error) = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            return Err(error);
+        }
+        for wanted in missing.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            for (id, places) in &wanted.places {
+                if places.iter().any(|place| !written.get(wanted.segment, place.index)) {
+                    return Err(Error::new(ErrorKind::Missing, format!("the source did not deliver chunk {id}"))
+                        .with_remedy("check the store with `imager verify`"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Zeroes what must be zero in a segment, and asks for the chunks that are needed there.
+    fn fetch_segment(
+        &self,
+        segment: usize,
+        role: Role,
+        wiped: &[ByteRange],
+        frames: &Sender<(Arc<Wanted>, EncodedFrame)>,
+        stop: &AtomicBool,
+    ) -> Result<Option<Arc<Wanted>>> {
+        if !self.is_any_needed(segment, wiped) {
+            return Ok(None);
+        }
+        let size = self.target.len();
+        let mut places: HashMap<ChunkId, Vec<Placed>> = HashMap::new();
+        let mut ids = Vec::new();
+        for entry in self.entries.segment(segment)? {
+            if entry.role != role {
+                continue;
+            }
+            if entry.kind == EntryKind::Discard && entry.length >= DISCARD_MIN && entry.offset < size {
+                self.target.discard_range(entry.offset..size.min(entry.offset.saturating_add(entry.length)));
+            }
+            if !self.is_needed(segment, &entry, wiped) {
+                continue;
+            }
+            match entry.kind {
+                EntryKind::Data(id) => places
+                    .entry(id)
+                    .or_insert_with(|| {
+                        ids.push(id);
+                        Vec::with_capacity(1)
+                    })
+                    .push(entry),
+                EntryKind::Zero => {
+                    self.progress.check_cancelled()?;
+                    self.target.zero_range(entry.offset..entry.offset.saturating_add(entry.length))?;
+                    self.count_written(entry.length);
+                }
+                EntryKind::Discard | EntryKind::Keep => {}
+            }
+        }
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        let wanted = Arc::new(Wanted { segment, places });
+        self.source.fetch(self.entries.segment_id(segment), &ids, &mut |frame| {
+            self.progress.check_cancelled()?;
+            if stop.load(Ordering::Acquire) {
+                return Err(Error::new(ErrorKind::Cancelled, "another part of the restore failed"));
+            }
+            self.counters.bytes_stored.fetch_add(frame.as_bytes().len() as u64, Ordering::Relaxed);
+            // The workers live as long as there is a sender.
+            let _ = frames.send((Arc::clone(&wanted), frame));
+            Ok(())
+        })?;
+        Ok(Some(wanted))
+    }
+
+    /// Checks every chunk of a frame and writes those that are wanted; what touches is written in one go.
+    fn write_frame(&self, wanted: &Wanted, frame: &EncodedFrame, written: &Marks) -> Result<()> {
+        let decoded = frame.decode()?;
+        let mut run: Option<(u64, std::ops::Range<usize>)> = None;
+        let mut at = 0usize;
+        for (id, bytes) in decoded.iter() {
+            let here = at..at + bytes.len();
+            at = here.end;
+            let Some(places) = wanted.places.get(&id) else { continue };
+            self.counters.bytes_new.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            self.counters.chunks_new.fetch_add(1, Ordering::Relaxed);
+            for (number, place) in places.iter().enumerate() {
+                if place.length != bytes.len() as u64 {
+                    return Err(Error::new(ErrorKind::Damaged, format!("chunk {id} is not as long as its entry")));
+                }
+                written.set(wanted.segment, place.index);
+                match &mut run {
+                    Some((offset, range))
+                        if number == 0
+                            && range.end == here.start
+                            && *offset + (range.end - range.start) as u64 == place.offset =>
+                    {
+                        range.end = here.end;
+                    }
+                    _ => {
+                        if let Some((offset, range)) = run.replace((place.offset, here.clone())) {
+                            self.write_run(offset, &decoded.plain()[range])?;
+                        }
+                    }
+                }
+            }
+        }
+        if let Some((offset, range)) = run {
+            self.write_run(offset, &decoded.plain()[range])?;
+        }
+        Ok(())
+    }
+
+    fn write_run(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.target.write_all_at(bytes, offset)?;
+        self.count_written(bytes.len() as u64);
+        Ok(())
+    }
+
+    fn count_written(&self, bytes: u64) {
+        let done = self.counters.bytes_written.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let total = self.counters.bytes_needed.load(Ordering::Relaxed).max(done);
+        self.progress.report(Phase::Writing, done, total);
+    }
+}

@@ -1,0 +1,259 @@
+//! Collecting garbage: what no kept master needs is removed, and packs that are mostly garbage are written anew.
+//!
+//! Nothing here can lose a chunk: new copies are durable before old packs go, and a capture that was told "I have this"
+//! keeps the pack it was told about for the time of grace. Should that ever fail, the capture's commit notices.
+
+use super::{Store, folder::lock, index::Location, index::key, masters::DELETED, masters::KEPT};
+use crate::{
+    error::{ErrorKind, Result},
+    exchange::ManifestSource,
+    frame::Encoder,
+    progress::{Phase, Progress},
+};
+use protocol::{
+    ChunkId,
+    manifest::{EntryKind, Segment, SegmentId},
+};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
+
+/// How garbage is collected.
+#[derive(Clone, Copy, Debug)]
+pub struct CollectOptions {
+    /// How long a pack is left alone after it was begun or after somebody was told of its contents: longer than any
+    /// capture takes. Zero when nobody else can use the store.
+    pub grace: Duration,
+    /// Keep deleted masters, so that they can still be taken back.
+    pub keep_deleted: bool,
+}
+
+/// What collecting garbage did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Collected {
+    /// Deleted versions that are gone now.
+    pub masters_removed: u64,
+    /// Manifest segments that are gone now.
+    pub segments_removed: u64,
+    /// Packs that are gone now.
+    pub packs_removed: u64,
+    /// Packs among them whose living chunks were written anew.
+    pub packs_rewritten: u64,
+    /// Bytes of the store's frames before.
+    pub bytes_before: u64,
+    /// Bytes of the store's frames after.
+    pub bytes_after: u64,
+    /// What was left alone, and why.
+    pub notes: Vec<String>,
+}
+
+/// A pack of which less than this many percent live is written anew.
+const LIVE_PERCENT_MIN: u64 = 60;
+
+impl Store {
+    /// Removes what no kept master needs.
+    ///
+    /// # Errors
+    /// Somebody reads from the store, or a kept master's manifest cannot be read: then nothing is removed, because what
+    /// it needs is not known.
+    pub fn collect_garbage(&self, options: CollectOptions, progress: &dyn Progress) -> Result<Collected> {
+        let writer = self.writer()?;
+        let _no_readers = if options.grace.is_zero() { self.lock_out_readers()? } else { None };
+        let _one_at_a_time = lock(&writer.masters);
+        let mut collected = Collected { bytes_before: self.bytes_of_packs(), ..Collected::default() };
+        if !options.keep_deleted {
+            for object in self.storage.list(DELETED)? {
+                self.storage.delete(&object)?;
+                collected.masters_removed += 1;
+            }
+        }
+        let (segments, chunks) = self.mark(progress)?;
+        self.sweep_segments(&segments, options, &mut collected)?;
+        self.sweep_packs(&chunks, options, progress, &mut collected)?;
+        self.storage.commit()?;
+        collected.bytes_after = self.bytes_of_packs();
+        Ok(collected)
+    }
+
+    /// Every segment and chunk that a kept (or still deleted) master needs.
+    fn mark(&self, progress: &dyn Progress) -> Result<(HashSet<SegmentId>, HashSet<[u8; 16]>)> {
+        let mut segments = HashSet::new();
+        let mut chunks = HashSet::new();
+        let mut objects = self.storage.list(KEPT)?;
+        objects.extend(self.storage.list(DELETED)?);
+        for object in objects {
+            let (root, _) = self.read_root(&object)?;
+            for reference in &root.segments {
+                progress.check_cancelled()?;
+                if segments.insert(reference.id) {
+                    let segment = Segment::decode(&self.segment(reference.id)?)?;
+                    chunks.extend(segment.entries.iter().filter_map(|entry| match entry.kind {
+                        EntryKind::Data(id) => Some(key(&id)),
+                        _ => None,
+                    }));
+                }
+            }
+        }
+        Ok((segments, chunks))
+    }
+
+    fn sweep_segments(
+        &self,
+        living: &HashSet<SegmentId>,
+        options: CollectOptions,
+        collected: &mut Collected,
+    ) -> Result<()> {
+        if !options.grace.is_zero() {
+            // A capture may have put segments already and not be committed yet. They are small; the next time without
+            // captures removes them.
+            return Ok(());
+        }
+        for object in self.storage.list("segments/")? {
+            let id = object.rsplit('/').next().and_then(|name| name.strip_suffix(".seg")?.parse().ok());
+            if id.is_none_or(|id: SegmentId| !living.contains(&id)) {
+                self.storage.delete(&object)?;
+                collected.segments_removed += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn sweep_packs(
+        &self,
+        living: &HashSet<[u8; 16]>,
+        options: CollectOptions,
+        progress: &dyn Progress,
+        collected: &mut Collected,
+    ) -> Result<()> {
+        let candidates = self.candidates(options);
+        // Living bytes of each pack: a frame counts as far as its chunks are looked for here.
+        let mut doomed = Vec::new();
+        for (number, bytes) in candidates {
+            progress.check_cancelled()?;
+            let Ok(frames) = self.living_frames(number, living) else {
+                collected.notes.push(format!("a damaged pack was left alone: {}", self.name_of(number)));
+                continue;
+            };
+            let live: u64 = frames.values().map(|(bytes, _)| bytes).sum();
+            if live * 100 < bytes * LIVE_PERCENT_MIN {
+                doomed.push((number, frames));
+            }
+        }
+        let total = doomed.len() as u64;
+        let mut removable = Vec::new();
+        for (done, (number, frames)) in (1..).zip(doomed) {
+            progress.report(Phase::Writing, done, total);
+            let rewritten = !frames.is_empty();
+            match self.rewrite(number, &frames) {
+                Ok(()) => {
+                    collected.packs_rewritten += u64::from(rewritten);
+                    removable.push(number);
+                }
+                Err(error) if error.kind() == ErrorKind::Damaged => collected.notes.push(format!(
+                    "{} was left alone because it is damaged: {}",
+                    self.name_of(number),
+                    error.chain()
+                )),
+                Err(error) => return Err(error),
+            }
+        }
+        // The new copies must survive a power cut before the old ones go.
+        self.storage.commit()?;
+        for number in removable {
+            self.remove_pack(number)?;
+            collected.packs_removed += 1;
+        }
+        Ok(())
+    }
+
+    /// Finished packs that are old enough and promised to nobody.
+    fn candidates(&self, options: CollectOptions) -> Vec<(u32, u64)> {
+        let promised = self.writer.as_ref().map(|writer| lock(&writer.promised).clone()).unwrap_or_default();
+        let oldest = super::now_unix_ms()
+            .saturating_sub(u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX));
+        let growing = self.writer.as_ref().and_then(|writer| {
+            let mut growing = lock(&writer.growing);
+            // Without grace nobody is adding to it: it may be looked through like the others.
+            if options.grace.is_zero() { growing.take() } else { None }
+        });
+        if let Some(pack) = growing {
+            // It cannot be finished only when the storage fails, and then everything after this fails too.
+            let _ = self.finish_pack(&pack);
+        }
+        self.index()
+            .packs()
+            .filter(|(number, pack)| {
+                pack.sealed
+                    && (options.grace.is_zero()
+                        || pack.created_unix_ms <= oldest
+                            && promised.get(number).is_none_or(|when| when.elapsed() > options.grace))
+            })
+            .map(|(number, pack)| (number, pack.bytes))
+            .collect()
+    }
+
+    /// Frames of a pack that hold living chunks: their share of bytes, and which chunks.
+    fn living_frames(&self, number: u32, living: &HashSet<[u8; 16]>) -> Result<BTreeMap<u32, (u64, Vec<ChunkId>)>> {
+        let contents = super::pack::read_contents(&*self.storage, &self.name_of(number))?;
+        let index = self.index();
+        let mut frames = BTreeMap::new();
+        for (frame, record) in (0u32..).zip(&contents.frames) {
+            let plain: u64 = record.chunks.iter().map(|(_, len)| u64::from(*len)).sum();
+            let here: Vec<(ChunkId, u32)> = record
+                .chunks
+                .iter()
+                .filter(|(id, _)| living.contains(&key(id)) && index.find(id) == Some(Location { pack: number, frame }))
+                .copied()
+                .collect();
+            let live: u64 = here.iter().map(|(_, len)| u64::from(*len)).sum();
+            if live > 0 {
+                let bytes = u64::from(record.len) * live / plain.max(1);
+                frames.insert(frame, (bytes, here.into_iter().map(|(id, _)| id).collect()));
+            }
+        }
+        Ok(frames)
+    }
+
+    fn rewrite(&self, number: u32, frames: &BTreeMap<u32, (u64, Vec<ChunkId>)>) -> Result<()> {
+        let mut encoder = Encoder::new(Some(crate::capture::DEFAULT_LEVEL))?;
+        for (frame, (_, ids)) in frames {
+            let mut encoded = self.read_frame(Location { pack: number, frame: *frame })?;
+            encoded.verify()?;
+            if encoded.chunks().len() != ids.len() {
+                let wanted: HashSet<&ChunkId> = ids.iter().collect();
+                let decoded = encoded.decode()?;
+                let mut plain = Vec::new();
+                let mut chunks = Vec::new();
+                for (id, bytes) in decoded.iter().filter(|(id, _)| wanted.contains(id)) {
+                    plain.extend_from_slice(bytes);
+                    chunks.push((id, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
+                }
+                encoded = encoder.encode(&chunks, &plain)?;
+            }
+            self.append_frame(&encoded, true)?;
+        }
+        Ok(())
+    }
+
+    fn remove_pack(&self, number: u32) -> Result<()> {
+        let name = self.name_of(number);
+        let Some(id) = super::pack::PackId::from_name(&name) else { return Ok(()) };
+        self.index_mut().remove_pack(number);
+        for mark in self.storage.list("damaged/")? {
+            if mark.starts_with(&format!("damaged/{id}-")) {
+                self.storage.delete(&mark)?;
+            }
+        }
+        self.storage.delete(&name)
+    }
+
+    fn name_of(&self, number: u32) -> String {
+        self.index().pack(number).map(|pack| pack.id.sealed_name()).unwrap_or_default()
+    }
+
+    fn bytes_of_packs(&self) -> u64 {
+        self.index().packs().map(|(_, pack)| pack.bytes).sum()
+    }
+}

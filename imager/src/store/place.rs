@@ -1,0 +1,300 @@
+//! Making and opening a store: its description, its locks, and the index from its packs.
+
+use super::{
+    Access, GrowingPack, Store, Writer, damage_mark,
+    folder::{FolderStorage, lock},
+    index::Index,
+    pack::{self, PackId},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    exchange::PackStorage,
+    signature::{PublicKey, SecretKey},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::HashSet,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    sync::{Mutex, RwLock},
+};
+
+const DESCRIPTION: &str = "store.json";
+const FORMAT: &str = "amorce-store";
+const VERSION: u32 = 1;
+
+/// What a store says of itself.
+#[derive(Serialize, Deserialize)]
+struct Description {
+    format: String,
+    version: u32,
+    public_key: String,
+}
+
+impl Store {
+    /// Makes a store in an empty or missing folder, with a new key, and opens it for writing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if the folder holds something already.
+    pub fn init(folder: &Path) -> Result<Self> {
+        let failed = |error| Error::io(format!("making a store in {}", folder.display()), error);
+        fs::create_dir_all(folder).map_err(failed)?;
+        if fs::read_dir(folder).map_err(failed)?.next().is_some() {
+            let what = if folder.join(DESCRIPTION).exists() { "is a store already" } else { "is not empty" };
+            return Err(Error::new(ErrorKind::Refused, format!("{} {what}", folder.display()))
+                .with_remedy("name an empty or a new folder"));
+        }
+        let key = SecretKey::generate()?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(folder.join("key.pem"))
+            .map_err(failed)?;
+        file.write_all(key.to_pem()?.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        for name in ["writer.lock", "readers.lock"] {
+            File::create_new(folder.join(name)).map_err(failed)?;
+        }
+        let storage = FolderStorage::new(folder);
+        describe(&storage, key.public())?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        Self::open(folder, Access::Write)
+    }
+
+    /// Opens a store in a folder.
+    ///
+    /// # Errors
+    /// There is none ([`ErrorKind::Missing`]), it has another format version, or somebody else writes to it
+    /// ([`ErrorKind::Busy`]).
+    pub fn open(folder: &Path, access: Access) -> Result<Self> {
+        if !folder.join(DESCRIPTION).is_file() {
+            return Err(Error::new(ErrorKind::Missing, format!("{} is no store", folder.display()))
+                .with_remedy(format!("make one with `imager init {}`", folder.display())));
+        }
+        let mut locks = Vec::new();
+        let readers = folder.join("readers.lock");
+        if let Ok(file) = File::open(&readers) {
+            // A store on a read-only medium has nobody who collects garbage under us.
+            match file.try_lock_shared() {
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::new(
+                        ErrorKind::Busy,
+                        format!("the garbage of the store {} is being collected", folder.display()),
+                    )
+                    .with_remedy("try again in a moment"));
+                }
+                _ => locks.push(file),
+            }
+        }
+        let key = match access {
+            Access::Read => None,
+            Access::Write => {
+                locks.push(lock_for_writing(folder)?);
+                let path = folder.join("key.pem");
+                let text = fs::read_to_string(&path)
+                    .map_err(|error| Error::io(format!("reading the store's key {}", path.display()), error))?;
+                Some(SecretKey::from_pem(&text)?)
+            }
+        };
+        let mut store = Self::with_storage(Box::new(FolderStorage::new(folder)), key)?;
+        store._locks = locks;
+        store.folder = Some(folder.to_owned());
+        Ok(store)
+    }
+
+    /// Opens a store on any storage; with a key, for writing. The caller sees to it that there is one writer.
+    ///
+    /// # Errors
+    /// There is no store, it has another format version or another key, or it cannot be read.
+    pub fn with_storage(storage: Box<dyn PackStorage>, key: Option<SecretKey>) -> Result<Self> {
+        let public_key = read_description(&*storage)?;
+        if key.as_ref().is_some_and(|key| key.public() != public_key) {
+            return Err(Error::new(ErrorKind::Refused, "the key is not the one that the store was made with")
+                .with_remedy("put the store's own key.pem back"));
+        }
+        let mut store = Self {
+            storage,
+            public_key,
+            writer: key.map(|key| Writer {
+                key,
+                growing: Mutex::new(None),
+                masters: Mutex::new(()),
+                promised: Mutex::default(),
+            }),
+            index: RwLock::new(Index::default()),
+            warnings: Vec::new(),
+            _locks: Vec::new(),
+            folder: None,
+        };
+        store.load_index()?;
+        Ok(store)
+    }
+
+    /// Makes a store on any storage that holds none yet.
+    ///
+    /// # Errors
+    /// There is one already.
+    pub fn init_storage(storage: &dyn PackStorage, key: &SecretKey) -> Result<()> {
+        describe(storage, key.public())
+    }
+
+    /// Keeps readers of other processes out, as long as the answer lives.
+    pub(super) fn lock_out_readers(&self) -> Result<Option<File>> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let path = folder.join("readers.lock");
+        let failed = |error| Error::io(format!("locking {}", path.display()), error);
+        let file = match self._locks.first() {
+            // Our own lock becomes the exclusive one.
+            Some(file) => file.try_clone().map_err(failed)?,
+            None => File::open(&path).map_err(failed)?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::new(ErrorKind::Busy, format!("somebody reads from the store {}", folder.display()))
+                    .with_remedy("wait until the restore or the check has ended, then try again"))
+            }
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    fn load_index(&mut self) -> Result<()> {
+        let damaged: HashSet<String> = self.storage.list("damaged/")?.into_iter().collect();
+        let mut index = Index::default();
+        let mut warnings = Vec::new();
+        let mut sealed = HashSet::new();
+        for name in self.storage.list("packs/")? {
+            match pack::read_contents(&*self.storage, &name) {
+                Ok(contents) => {
+                    if let Some(damage) = &contents.table_damage {
+                        warnings.push(format!("{damage}; its frames were found by their headers"));
+                    }
+                    sealed.insert(contents.id);
+                    index.add_pack(&contents, true, |frame| {
+                        !damaged.contains(&damage_mark(contents.id, frame.offset))
+                    });
+                }
+                Err(error) => warnings.push(error.chain()),
+            }
+        }
+        for name in self.storage.list("open/")? {
+            if PackId::from_name(&name).is_some_and(|id| sealed.contains(&id)) {
+                continue;
+            }
+            match self.load_open_pack(&name, &mut index, &damaged) {
+                Ok(()) => {}
+                Err(error) => warnings.push(error.chain()),
+            }
+        }
+        self.index = RwLock::new(index);
+        self.warnings = warnings;
+        if self.writer.is_some() {
+            self.finish_old_packs()?;
+        }
+        Ok(())
+    }
+
+    /// A pack that was growing when somebody stopped, or that somebody else is writing now. What a power cut left of it is
+    /// decided frame by frame; only whole and true ones count.
+    fn load_open_pack(&self, name: &str, index: &mut Index, damaged: &HashSet<String>) -> Result<()> {
+        let is_writer = self.writer.is_some();
+        let mut contents = match pack::read_contents(&*self.storage, name) {
+            Ok(contents) => contents,
+            Err(error) if is_writer && error.kind() == ErrorKind::Damaged => {
+                // Not even its header is there: nothing was in it yet.
+                return self.storage.delete(name);
+            }
+            Err(error) => return Err(error),
+        };
+        if is_writer {
+            let whole = contents
+                .frames
+                .iter()
+                .take_while(|record| {
+                    pack::read_frame(&*self.storage, name, record.offset, record.len)
+                        .is_ok_and(|mut frame| frame.verify().is_ok())
+                })
+                .count();
+            contents.frames.truncate(whole);
+            contents.frames_end = contents
+                .frames
+                .last()
+                .map_or(pack::HEADER_LEN as u64, |record| record.offset + u64::from(record.len));
+            self.storage.truncate(name, contents.frames_end)?;
+        }
+        let number = index.add_pack(&contents, false, |frame| {
+            !damaged.contains(&damage_mark(contents.id, frame.offset))
+        });
+        if let Some(writer) = &self.writer {
+            let pack = GrowingPack { number, id: contents.id, len: contents.frames_end, frames: contents.frames };
+            let mut growing = lock(&writer.growing);
+            if growing.as_ref().is_none_or(|other| other.len > pack.len) && pack.len < pack::TARGET_LEN {
+                *growing = Some(pack);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finishes every open pack but the one that goes on growing.
+    fn finish_old_packs(&self) -> Result<()> {
+        let growing = self.writer.as_ref().and_then(|writer| lock(&writer.growing).as_ref().map(|pack| pack.number));
+        let old: Vec<(u32, PackId)> = self
+            .index()
+            .packs()
+            .filter(|(number, pack)| !pack.sealed && Some(*number) != growing)
+            .map(|(number, pack)| (number, pack.id))
+            .collect();
+        for (number, id) in old {
+            let contents = pack::read_contents(&*self.storage, &id.open_name())?;
+            self.finish_pack(&GrowingPack { number, id, len: contents.frames_end, frames: contents.frames })?;
+        }
+        Ok(())
+    }
+}
+
+fn lock_for_writing(folder: &Path) -> Result<File> {
+    let path = folder.join("writer.lock");
+    let failed = |error| Error::io(format!("opening {} to write to the store", path.display()), error);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::new(ErrorKind::Busy, format!("somebody else writes to the store {}", folder.display()))
+                .with_remedy("use the appliance that serves it, or stop `amorce serve` (or the other imager) first"))
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn describe(storage: &dyn PackStorage, key: PublicKey) -> Result<()> {
+    let description =
+        Description { format: FORMAT.to_owned(), version: VERSION, public_key: key.to_string() };
+    let mut text = serde_json::to_vec_pretty(&description)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("describing the store: {error}")))?;
+    text.push(b'\n');
+    storage.put(DESCRIPTION, &text)?;
+    storage.commit()
+}
+
+fn read_description(storage: &dyn PackStorage) -> Result<PublicKey> {
+    let length = storage
+        .len(DESCRIPTION)?
+        .ok_or_else(|| Error::new(ErrorKind::Missing, "there is no store").with_remedy("make one with `imager init`"))?;
+    let damaged = |why: String| Error::new(ErrorKind::Damaged, format!("the store's {DESCRIPTION} is damaged: {why}"));
+    let length = usize::try_from(length.min(1 << 16)).unwrap_or(0);
+    let description: Description = serde_json::from_slice(&storage.get_range(DESCRIPTION, 0, length)?)
+        .map_err(|error| damaged(error.to_string()))?;
+    if description.format != FORMAT {
+        return Err(damaged(format!("it describes {:?}", description.format)));
+    }
+    if description.version != VERSION {
+        return Err(Error::new(
+            ErrorKind::Version,
+            format!("the store has format version {}, this program reads version {VERSION}", description.version),
+        )
+        .with_remedy("use the version of this program that made it"));
+    }
+    description.public_key.parse()
+}
