@@ -54,7 +54,11 @@ impl DepotClient {
     #[must_use]
     pub fn new(connection: Connection, runtime: Handle) -> Self {
         let uploads = Uploads::new(connection.clone(), runtime.clone());
-        Self { connection, runtime, uploads }
+        Self {
+            connection,
+            runtime,
+            uploads,
+        }
     }
 
     /// The connection, for its counters.
@@ -69,7 +73,8 @@ impl DepotClient {
         if call == Call::Commit {
             request.answer_limit = Some(COMMIT_LIMIT);
         }
-        self.wait(self.connection.bytes(&request, limit)).map_err(engine_error)
+        self.wait(self.connection.bytes(&request, limit))
+            .map_err(engine_error)
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
@@ -85,7 +90,11 @@ fn outgoing(call: Call, parts: Vec<Bytes>) -> Outgoing {
             _ => hyper::Method::POST,
         },
         path: call.path(),
-        content_type: if call == Call::Commit { wire::JSON } else { wire::BYTES },
+        content_type: if call == Call::Commit {
+            wire::JSON
+        } else {
+            wire::BYTES
+        },
         parts,
         retry: Retry::UntilAnswered,
         answer_limit: None,
@@ -106,22 +115,35 @@ impl ChunkSink for DepotClient {
     /// Hands the frame to the tasks that send. It is answered for by the next calls: the first failure comes back from
     /// whichever comes next, at the latest from [`ChunkSink::commit`].
     fn put_frame(&self, frame: EncodedFrame) -> Result<()> {
-        self.uploads.put(Bytes::from(frame.into_bytes())).map_err(engine_error)
+        self.uploads
+            .put(Bytes::from(frame.into_bytes()))
+            .map_err(engine_error)
     }
 
     fn put_segment(&self, bytes: &[u8]) -> Result<SegmentId> {
         let expected = SegmentId(*blake3::hash(bytes).as_bytes());
-        let answer = self.call(Call::PutSegment, vec![Bytes::copy_from_slice(bytes)], ChunkId::LEN)?;
+        let answer = self.call(
+            Call::PutSegment,
+            vec![Bytes::copy_from_slice(bytes)],
+            ChunkId::LEN,
+        )?;
         if answer != expected.0 {
-            return Err(Error::new(ErrorKind::Damaged, "the depot names the manifest segment differently; it arrived damaged"));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                "the depot names the manifest segment differently; it arrived damaged",
+            ));
         }
         Ok(expected)
     }
 
     fn commit(&self, root: Root) -> Result<SignedRoot> {
         self.uploads.finish().map_err(engine_error)?;
-        let body = serde_json::to_vec(&root)
-            .map_err(|error| Error::new(ErrorKind::Io, format!("writing the manifest's root as JSON: {error}")))?;
+        let body = serde_json::to_vec(&root).map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                format!("writing the manifest's root as JSON: {error}"),
+            )
+        })?;
         let answer = self.call(Call::Commit, vec![Bytes::from(body)], wire::MAX_ROOT_LEN)?;
         Ok(SignedRoot::decode(&answer)?)
     }
@@ -147,10 +169,16 @@ impl ManifestSource for DepotClient {
         let signed = SignedRoot::decode(&answer)?;
         // The session reads one version of one master; that it is the one asked for is checked here.
         let root: Root = serde_json::from_slice(&signed.body).map_err(|error| {
-            Error::new(ErrorKind::Damaged, format!("manifest root is damaged: its text does not parse: {error}"))
+            Error::new(
+                ErrorKind::Damaged,
+                format!("manifest root is damaged: its text does not parse: {error}"),
+            )
         })?;
         if root.name != master.name || master.version.is_some_and(|version| version != root.version) {
-            let message = format!("the appliance offers {}@{}, this machine asked for {master}", root.name, root.version);
+            let message = format!(
+                "the appliance offers {}@{}, this machine asked for {master}",
+                root.name, root.version
+            );
             return Err(Error::new(ErrorKind::Forbidden, message).with_remedy("start the job again"));
         }
         Ok(signed)
@@ -187,5 +215,8 @@ fn engine_error(error: CallError) -> Error {
 }
 
 fn nonsense(error: wire::WireError) -> Error {
-    Error::new(ErrorKind::Damaged, format!("the appliance's answer makes no sense: {error}"))
+    Error::new(
+        ErrorKind::Damaged,
+        format!("the appliance's answer makes no sense: {error}"),
+    )
 }

@@ -1,16 +1,20 @@
 //! The appliance's side: checks what agents ask and send, over a store. Synchronous, without a framework or sockets.
 
 mod fetch;
+mod masters;
 mod memory;
 mod problem;
 
 pub use fetch::{FrameStream, Sent};
+pub use imager::{
+    signature::PublicKey,
+    store::{Collected, MasterVersion, MasterVersionState, Stats},
+};
 
 use crate::wire::{self, Call, FetchRequest};
 use imager::{
     exchange::{ChunkSink, ManifestSource},
     frame::EncodedFrame,
-    signature::PublicKey,
     store::Store,
 };
 use memory::Memory;
@@ -72,7 +76,12 @@ impl DepotServer {
     #[must_use]
     pub fn new(store: Arc<Store>) -> Self {
         let (roots, segments) = (Memory::new(REMEMBERED), Memory::new(REMEMBERED));
-        Self { store, roots, segments, committing: Mutex::new(()) }
+        Self {
+            store,
+            roots,
+            segments,
+            committing: Mutex::new(()),
+        }
     }
 
     /// The key that signs the depot's manifests: agents are told at hello what to check against.
@@ -87,7 +96,11 @@ impl DepotServer {
     /// A problem with its HTTP status: 403 outside the right, 422 for a body that is not what it claims, 404, 507 and 500.
     pub fn answer(&self, right: &Right, call: Call, body: &[u8]) -> Result<Answer, Problem> {
         if body.len() > call.body_limit() {
-            let title = format!("the request has {} bytes, at most {} are taken", body.len(), call.body_limit());
+            let title = format!(
+                "the request has {} bytes, at most {} are taken",
+                body.len(),
+                call.body_limit()
+            );
             return Err(Problem::new("body-too-long", title, "").with_status(413));
         }
         match (call, right) {
@@ -95,9 +108,9 @@ impl DepotServer {
             (Call::PutFrames, Right::Upload { .. }) => self.put_frames(body),
             (Call::PutSegment, Right::Upload { .. }) => self.put_segment(body),
             (Call::Commit, Right::Upload { master }) => self.commit(master, body),
-            (Call::Root, Right::Read { master }) => {
-                self.signed_root(master).map(|(signed, _)| Answer::Bytes(signed.encode()))
-            }
+            (Call::Root, Right::Read { master }) => self
+                .signed_root(master)
+                .map(|(signed, _)| Answer::Bytes(signed.encode())),
             (Call::Segment(id), Right::Read { master }) => {
                 self.check_segment(master, id)?;
                 self.store.segment(id).map(Answer::Bytes).map_err(of_store)
@@ -136,11 +149,19 @@ impl DepotServer {
 
     fn commit(&self, master: &MasterName, body: &[u8]) -> Result<Answer, Problem> {
         let root: Root = serde_json::from_slice(body).map_err(|error| {
-            Problem::new("damaged", format!("the manifest's root does not parse: {error}"), "").with_status(422)
+            Problem::new(
+                "damaged",
+                format!("the manifest's root does not parse: {error}"),
+                "",
+            )
+            .with_status(422)
         })?;
         root.check().map_err(|error| of_body(error.into()))?;
         if root.name != *master {
-            return Err(not_yours(&format!("this session captures {master}, not {}", root.name)));
+            return Err(not_yours(&format!(
+                "this session captures {master}, not {}",
+                root.name
+            )));
         }
         // One at a time, so that a commit sent again finds the first one finished.
         let _committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,13 +174,21 @@ impl DepotServer {
 
     /// The newest version, if this root can only be the commit that made it, sent again.
     fn same_commit(&self, root: &Root) -> Option<SignedRoot> {
-        let newest = MasterRef { name: root.name.clone(), version: None };
+        let newest = MasterRef {
+            name: root.name.clone(),
+            version: None,
+        };
         // Without a newest version that reads well, the commit is a new one.
         let (signed, stored) = self.signed_root(&newest).ok()?;
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
+        let now_ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |now| now.as_millis());
         let age_ms = now_ms.saturating_sub(u128::from(stored.created_unix_ms));
-        let sent_again =
-            Root { version: stored.version, created_unix_ms: stored.created_unix_ms, ..root.clone() };
+        let sent_again = Root {
+            version: stored.version,
+            created_unix_ms: stored.created_unix_ms,
+            ..root.clone()
+        };
         (sent_again == stored && age_ms < u128::from(SAME_COMMIT_MS)).then_some(signed)
     }
 
@@ -168,15 +197,22 @@ impl DepotServer {
         self.check_segment(master, segment)?;
         let chunks = self.segments.get_or_insert(segment, || self.chunks_of(segment))?;
         if let Some(foreign) = wanted.iter().find(|id| !chunks.contains(*id)) {
-            return Err(not_yours(&format!("chunk {foreign} does not stand in segment {segment}")));
+            return Err(not_yours(&format!(
+                "chunk {foreign} does not stand in segment {segment}"
+            )));
         }
-        Ok(Answer::Frames(FrameStream::new(self.store.clone(), segment, chunks, wanted)))
+        Ok(Answer::Frames(FrameStream::new(
+            self.store.clone(),
+            segment,
+            chunks,
+            wanted,
+        )))
     }
 
     /// A root whose signature is ours, with its text.
     fn signed_root(&self, master: &MasterRef) -> Result<(SignedRoot, Root), Problem> {
         let signed = self.store.root(master).map_err(of_store)?;
-        let root = self.store.public_key().open(&signed).map_err(of_store)?;
+        let root = self.public_key().open(&signed).map_err(of_store)?;
         Ok((signed, root))
     }
 

@@ -73,7 +73,10 @@ pub struct WireError {
 
 impl WireError {
     fn new(what: &'static str, why: impl Into<String>) -> Self {
-        Self { what, why: why.into() }
+        Self {
+            what,
+            why: why.into(),
+        }
     }
 }
 
@@ -91,10 +94,16 @@ pub fn decode_ids(bytes: &[u8]) -> Result<Vec<ChunkId>, WireError> {
     const WHAT: &str = "list of chunk ids";
     let (ids, rest) = bytes.as_chunks::<{ ChunkId::LEN }>();
     if !rest.is_empty() {
-        return Err(WireError::new(WHAT, format!("{} bytes are no whole number of ids of 32 bytes", bytes.len())));
+        return Err(WireError::new(
+            WHAT,
+            format!("{} bytes are no whole number of ids of 32 bytes", bytes.len()),
+        ));
     }
     if ids.len() > MAX_IDS {
-        return Err(WireError::new(WHAT, format!("{} ids are more than {MAX_IDS}", ids.len())));
+        return Err(WireError::new(
+            WHAT,
+            format!("{} ids are more than {MAX_IDS}", ids.len()),
+        ));
     }
     Ok(ids.iter().map(|id| ChunkId(*id)).collect())
 }
@@ -104,7 +113,11 @@ pub fn decode_ids(bytes: &[u8]) -> Result<Vec<ChunkId>, WireError> {
 pub fn encode_bitmap(lacking: &[bool]) -> Vec<u8> {
     lacking
         .chunks(8)
-        .map(|bits| bits.iter().enumerate().fold(0, |byte, (place, bit)| byte | (u8::from(*bit) << place)))
+        .map(|bits| {
+            bits.iter()
+                .enumerate()
+                .fold(0, |byte, (place, bit)| byte | (u8::from(*bit) << place))
+        })
         .collect()
 }
 
@@ -115,7 +128,10 @@ pub fn encode_bitmap(lacking: &[bool]) -> Vec<u8> {
 pub fn decode_bitmap(bytes: &[u8], count: usize) -> Result<Vec<bool>, WireError> {
     const WHAT: &str = "bitmap of lacking chunks";
     if bytes.len() != count.div_ceil(8) {
-        return Err(WireError::new(WHAT, format!("{} bytes do not answer for {count} chunks", bytes.len())));
+        return Err(WireError::new(
+            WHAT,
+            format!("{} bytes do not answer for {count} chunks", bytes.len()),
+        ));
     }
     let bit = |place: usize| bytes[place / 8] >> (place % 8) & 1 == 1;
     if (count..bytes.len() * 8).any(bit) {
@@ -130,8 +146,13 @@ pub fn decode_bitmap(bytes: &[u8], count: usize) -> Result<Vec<bool>, WireError>
 /// When the frame is longer than [`MAX_FRAME_LEN`], which no [`imager::frame::EncodedFrame`] is.
 #[must_use]
 pub fn frame_head(frame_len: usize) -> [u8; 4] {
-    assert!(frame_len > 0 && frame_len <= MAX_FRAME_LEN, "an encoded frame is bounded");
-    u32::try_from(frame_len).expect("the longest frame's length fits 32 bits").to_le_bytes()
+    assert!(
+        frame_len > 0 && frame_len <= MAX_FRAME_LEN,
+        "an encoded frame is bounded"
+    );
+    u32::try_from(frame_len)
+        .expect("the longest frame's length fits 32 bits")
+        .to_le_bytes()
 }
 
 /// Cuts a list of frames into its frames, without looking into them.
@@ -148,10 +169,16 @@ pub fn split_frames(body: &[u8]) -> Result<Vec<&[u8]>, WireError> {
         };
         let len = usize::try_from(u32::from_le_bytes(*head)).unwrap_or(usize::MAX);
         if len == 0 || len > MAX_FRAME_LEN {
-            return Err(WireError::new(WHAT, format!("a frame of {len} bytes; at most {MAX_FRAME_LEN}")));
+            return Err(WireError::new(
+                WHAT,
+                format!("a frame of {len} bytes; at most {MAX_FRAME_LEN}"),
+            ));
         }
         let Some((frame, after)) = after.split_at_checked(len) else {
-            return Err(WireError::new(WHAT, format!("it ends inside a frame of {len} bytes")));
+            return Err(WireError::new(
+                WHAT,
+                format!("it ends inside a frame of {len} bytes"),
+            ));
         };
         frames.push(frame);
         rest = after;
@@ -190,7 +217,10 @@ impl FetchRequest {
         if wanted.is_empty() {
             return Err(WireError::new("fetch request", "it wants nothing"));
         }
-        Ok(Self { segment: SegmentId(*segment), wanted })
+        Ok(Self {
+            segment: SegmentId(*segment),
+            wanted,
+        })
     }
 }
 

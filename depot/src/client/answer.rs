@@ -27,9 +27,20 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(shared: Arc<Shared>, socket: Socket, response: Response<Incoming>, call: String) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        socket: Socket,
+        response: Response<Incoming>,
+        call: String,
+    ) -> Self {
         let (head, body) = response.into_parts();
-        Self { shared, socket: Some(socket), status: head.status, body, call }
+        Self {
+            shared,
+            socket: Some(socket),
+            status: head.status,
+            body,
+            call,
+        }
     }
 
     pub(crate) fn is_success(&self) -> bool {
@@ -43,7 +54,11 @@ impl Answer {
                 Ok(frame) => frame,
                 Err(_) => {
                     let source = io::Error::new(io::ErrorKind::TimedOut, "nothing came for too long");
-                    return Err(CallError::Unreachable { address: self.shared.address, doing: "reading from", source });
+                    return Err(CallError::Unreachable {
+                        address: self.shared.address,
+                        doing: "reading from",
+                        source,
+                    });
                 }
             };
             match frame {
@@ -59,7 +74,9 @@ impl Answer {
                 // Trailers carry nothing here.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        self.shared.bytes_received.fetch_add(data.len() as u64, Ordering::Relaxed);
+                        self.shared
+                            .bytes_received
+                            .fetch_add(data.len() as u64, Ordering::Relaxed);
                         return Ok(Some(data));
                     }
                 }
@@ -99,6 +116,9 @@ impl Answer {
     }
 
     pub(crate) fn malformed(&self, why: impl Into<String>) -> CallError {
-        CallError::Malformed { call: self.call.clone(), why: why.into() }
+        CallError::Malformed {
+            call: self.call.clone(),
+            why: why.into(),
+        }
     }
 }

@@ -40,7 +40,9 @@ impl Body for Upload {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
-        let Some(front) = this.parts.front_mut() else { return Poll::Ready(None) };
+        let Some(front) = this.parts.front_mut() else {
+            return Poll::Ready(None);
+        };
         let slice = front.split_to(front.len().min(SLICE_LEN));
         if front.is_empty() {
             this.parts.pop_front();

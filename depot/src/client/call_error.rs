@@ -10,7 +10,9 @@ pub enum CallError {
     #[error("{0}")]
     Refused(Problem),
     /// Whoever answers at this address does not hold a certificate of the pinned CA.
-    #[error("{address} is not the appliance that started this machine: {why}; restart the machine, and look for a second appliance if it comes again")]
+    #[error(
+        "{address} is not the appliance that started this machine: {why}; restart the machine, and look for a second appliance if it comes again"
+    )]
     Untrusted {
         /// Who was called.
         address: SocketAddr,
@@ -28,7 +30,9 @@ pub enum CallError {
         source: io::Error,
     },
     /// The answer breaks the protocol.
-    #[error("the appliance's answer to {call} makes no sense: {why}; appliance and agent may be of different versions")]
+    #[error(
+        "the appliance's answer to {call} makes no sense: {why}; appliance and agent may be of different versions"
+    )]
     Malformed {
         /// Method and path.
         call: String,

@@ -119,13 +119,19 @@ impl Connection {
             key: RwLock::new(None),
             outage: RwLock::new(None),
         };
-        Self { shared: Arc::new(shared), cancel: Cancel::new() }
+        Self {
+            shared: Arc::new(shared),
+            cancel: Cancel::new(),
+        }
     }
 
     /// The same way under another flag: what is called through it ends with [`CallError::Cancelled`] once that is set.
     #[must_use]
     pub fn with_cancel(&self, cancel: &Cancel) -> Self {
-        Self { shared: self.shared.clone(), cancel: cancel.clone() }
+        Self {
+            shared: self.shared.clone(),
+            cancel: cancel.clone(),
+        }
     }
 
     /// The flag that ends this connection's calls.
@@ -151,7 +157,11 @@ impl Connection {
     /// Why calls are waiting right now: the last failure that is being retried. `None` when the appliance answers.
     #[must_use]
     pub fn outage(&self) -> Option<String> {
-        self.shared.outage.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared
+            .outage
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Bytes of request bodies sent so far, retries included.
@@ -171,7 +181,8 @@ impl Connection {
     /// # Errors
     /// Any [`CallError`]; `Unreachable` is retried and never returned.
     pub async fn get_json<A: DeserializeOwned>(&self, path: &str) -> Result<A, CallError> {
-        self.json(Method::GET, path, Vec::new(), Retry::UntilAnswered).await
+        self.json(Method::GET, path, Vec::new(), Retry::UntilAnswered)
+            .await
     }
 
     /// Posts a JSON document and reads the one that answers. An empty answer reads as `null`.
@@ -184,9 +195,12 @@ impl Connection {
         body: &B,
         retry: Retry,
     ) -> Result<A, CallError> {
-        let body = serde_json::to_vec(body)
-            .map_err(|error| CallError::Malformed { call: format!("POST {path}"), why: error.to_string() })?;
-        self.json(Method::POST, path, vec![Bytes::from(body)], retry).await
+        let body = serde_json::to_vec(body).map_err(|error| CallError::Malformed {
+            call: format!("POST {path}"),
+            why: error.to_string(),
+        })?;
+        self.json(Method::POST, path, vec![Bytes::from(body)], retry)
+            .await
     }
 
     async fn json<A: DeserializeOwned>(
@@ -197,12 +211,20 @@ impl Connection {
         retry: Retry,
     ) -> Result<A, CallError> {
         let content_type = "application/json";
-        let request =
-            Outgoing { method, path: path.to_owned(), content_type, parts, retry, answer_limit: None };
+        let request = Outgoing {
+            method,
+            path: path.to_owned(),
+            content_type,
+            parts,
+            retry,
+            answer_limit: None,
+        };
         let body = self.bytes(&request, MAX_JSON_LEN).await?;
         let text: &[u8] = if body.is_empty() { b"null" } else { &body };
-        serde_json::from_slice(text)
-            .map_err(|error| CallError::Malformed { call: request.name(), why: error.to_string() })
+        serde_json::from_slice(text).map_err(|error| CallError::Malformed {
+            call: request.name(),
+            why: error.to_string(),
+        })
     }
 
     /// Makes a call and reads its whole answer, at most `limit` bytes.
@@ -224,7 +246,8 @@ impl Connection {
                     Err(failure) => failure,
                 }
             };
-            self.wait_for_another_try(&mut patience, failure, request.retry).await?;
+            self.wait_for_another_try(&mut patience, failure, request.retry)
+                .await?;
         }
     }
 
@@ -261,14 +284,20 @@ impl Connection {
         };
         let mut socket = match kept {
             Some(socket) => socket,
-            None => {
-                shared.pool.connect(shared.timeouts.connect).await.map_err(Failure::before_sending)?
-            }
+            None => shared
+                .pool
+                .connect(shared.timeouts.connect)
+                .await
+                .map_err(Failure::before_sending)?,
         };
         let taken = Arc::new(AtomicU64::new(0));
-        let message = self.message(request, taken.clone()).map_err(Failure::before_sending)?;
+        let message = self
+            .message(request, taken.clone())
+            .map_err(Failure::before_sending)?;
         let head = self.head(&mut socket, message, request, &taken).await;
-        shared.bytes_sent.fetch_add(taken.load(Ordering::Relaxed), Ordering::Relaxed);
+        shared
+            .bytes_sent
+            .fetch_add(taken.load(Ordering::Relaxed), Ordering::Relaxed);
         let response = head.map_err(Failure::after_sending)?;
         let answer = Answer::new(shared.clone(), socket, response, request.name());
         if answer.is_success() {
@@ -292,9 +321,10 @@ impl Connection {
         if let Some(key) = &*self.shared.key.read().unwrap_or_else(PoisonError::into_inner) {
             builder = builder.header(AUTHORIZATION, key.clone());
         }
-        builder
-            .body(body)
-            .map_err(|error| CallError::Malformed { call: request.name(), why: error.to_string() })
+        builder.body(body).map_err(|error| CallError::Malformed {
+            call: request.name(),
+            why: error.to_string(),
+        })
     }
 
     /// Sends the request and waits for the answer's head, as long as the body moves or the appliance may still think.
@@ -342,8 +372,15 @@ impl Shared {
             None => error.to_string(),
         };
         if error.is_parse() {
-            return CallError::Malformed { call: call.to_owned(), why };
+            return CallError::Malformed {
+                call: call.to_owned(),
+                why,
+            };
         }
-        CallError::Unreachable { address: self.address, doing, source: io::Error::other(why) }
+        CallError::Unreachable {
+            address: self.address,
+            doing,
+            source: io::Error::other(why),
+        }
     }
 }

@@ -33,8 +33,11 @@ pub(super) fn fetch(
     let mut patience = Patience::new();
     while !missing.is_empty() {
         let mut listed = HashSet::new();
-        let asked: Vec<ChunkId> =
-            wanted.iter().copied().filter(|id| missing.contains(id) && listed.insert(*id)).collect();
+        let asked: Vec<ChunkId> = wanted
+            .iter()
+            .copied()
+            .filter(|id| missing.contains(id) && listed.insert(*id))
+            .collect();
         let (sender, mut receiver) = mpsc::channel(AHEAD);
         let body = Bytes::from(FetchRequest::encode(segment, &asked));
         // Dropped on every way out of this turn, which ends the task and its connection.
@@ -45,7 +48,10 @@ pub(super) fn fetch(
             frames += 1;
             let frame = EncodedFrame::parse(Vec::from(frame))?;
             if frames > asked.len() || !frame.chunks().iter().any(|(id, _)| listed.contains(id)) {
-                return Err(Error::new(ErrorKind::Damaged, "the depot sent a frame that nobody asked for"));
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    "the depot sent a frame that nobody asked for",
+                ));
             }
             let held: Vec<ChunkId> = frame.chunks().iter().map(|(id, _)| *id).collect();
             // A chunk may lie in two frames, and the other one came first.
@@ -60,7 +66,10 @@ pub(super) fn fetch(
         match runtime.block_on(task.join_next()) {
             Some(Ok(Ok(()))) if missing.is_empty() => connection.note_outage(None),
             Some(Ok(Ok(()))) => {
-                let message = format!("the depot did not send {} of the chunks of segment {segment}", missing.len());
+                let message = format!(
+                    "the depot did not send {} of the chunks of segment {segment}",
+                    missing.len()
+                );
                 return Err(Error::new(ErrorKind::Missing, message).with_remedy("verify the depot"));
             }
             Some(Ok(Err(Stop::Failed(failure)))) => runtime
@@ -68,7 +77,10 @@ pub(super) fn fetch(
                 .map_err(engine_error)?,
             Some(Ok(Err(Stop::Nonsense(error)))) => return Err(nonsense(error)),
             Some(Err(error)) => {
-                return Err(Error::new(ErrorKind::Io, format!("the task that receives frames ended: {error}")));
+                return Err(Error::new(
+                    ErrorKind::Io,
+                    format!("the task that receives frames ended: {error}"),
+                ));
             }
             None => return Err(Error::new(ErrorKind::Io, "the task that receives frames is gone")),
         }
@@ -89,7 +101,10 @@ async fn receive(connection: Connection, body: Bytes, sender: mpsc::Sender<Bytes
         let mut reader = Reader::default();
         let mut complete = false;
         loop {
-            let piece = answer.next().await.map_err(|error| Stop::Failed(Failure::after_sending(error)))?;
+            let piece = answer
+                .next()
+                .await
+                .map_err(|error| Stop::Failed(Failure::after_sending(error)))?;
             let Some(piece) = piece else { break };
             reader.push(&piece);
             while let Some(item) = reader.next_item().map_err(Stop::Nonsense)? {
@@ -108,7 +123,11 @@ async fn receive(connection: Connection, body: Bytes, sender: mpsc::Sender<Bytes
         }
         match complete {
             true => Ok(()),
-            false => Err(stopped(Problem::new("answer-incomplete", "the depot's answer ended too early", ""))),
+            false => Err(stopped(Problem::new(
+                "answer-incomplete",
+                "the depot's answer ended too early",
+                "",
+            ))),
         }
     };
     tokio::select! {
@@ -121,5 +140,7 @@ async fn receive(connection: Connection, body: Bytes, sender: mpsc::Sender<Bytes
 /// A problem in the middle of an answer counts as an internal error unless it says what it is.
 fn stopped(problem: Problem) -> Stop {
     let status = if problem.status == 0 { 500 } else { problem.status };
-    Stop::Failed(Failure::after_sending(CallError::Refused(problem.with_status(status))))
+    Stop::Failed(Failure::after_sending(CallError::Refused(
+        problem.with_status(status),
+    )))
 }

@@ -37,7 +37,10 @@ pub(crate) struct Patience {
 
 impl Patience {
     pub(crate) fn new() -> Self {
-        Self { pause: FIRST_PAUSE, internal_errors: 0 }
+        Self {
+            pause: FIRST_PAUSE,
+            internal_errors: 0,
+        }
     }
 
     /// How long to wait before the next try, or the error when there shall be none.
@@ -81,7 +84,11 @@ mod tests {
 
     fn cut() -> CallError {
         let address = "192.0.2.1:1".parse().unwrap();
-        CallError::Unreachable { address, doing: "reading from", source: io::ErrorKind::ConnectionReset.into() }
+        CallError::Unreachable {
+            address,
+            doing: "reading from",
+            source: io::ErrorKind::ConnectionReset.into(),
+        }
     }
 
     fn refused(status: u16) -> CallError {
@@ -92,7 +99,9 @@ mod tests {
     fn a_cut_is_retried_for_ever_with_pauses_that_grow_to_five_seconds() {
         let mut patience = Patience::new();
         for _ in 0..1000 {
-            let pause = patience.pause_after(Failure::after_sending(cut()), Retry::UntilAnswered).unwrap();
+            let pause = patience
+                .pause_after(Failure::after_sending(cut()), Retry::UntilAnswered)
+                .unwrap();
             assert!(pause <= LONGEST_PAUSE && pause >= FIRST_PAUSE / 2);
         }
         assert_eq!(patience.pause, LONGEST_PAUSE);
@@ -101,9 +110,21 @@ mod tests {
     #[test]
     fn what_may_be_made_once_is_retried_only_while_nothing_was_sent() {
         let mut patience = Patience::new();
-        assert!(patience.pause_after(Failure::before_sending(cut()), Retry::UntilSent).is_ok());
-        assert!(patience.pause_after(Failure::after_sending(cut()), Retry::UntilSent).is_err());
-        assert!(patience.pause_after(Failure::after_sending(refused(503)), Retry::UntilSent).is_err());
+        assert!(
+            patience
+                .pause_after(Failure::before_sending(cut()), Retry::UntilSent)
+                .is_ok()
+        );
+        assert!(
+            patience
+                .pause_after(Failure::after_sending(cut()), Retry::UntilSent)
+                .is_err()
+        );
+        assert!(
+            patience
+                .pause_after(Failure::after_sending(refused(503)), Retry::UntilSent)
+                .is_err()
+        );
     }
 
     #[test]
@@ -111,14 +132,23 @@ mod tests {
         let mut patience = Patience::new();
         for status in [400, 401, 403, 404, 409, 422] {
             let failure = Failure::after_sending(refused(status));
-            assert!(patience.pause_after(failure, Retry::UntilAnswered).is_err(), "{status}");
+            assert!(
+                patience.pause_after(failure, Retry::UntilAnswered).is_err(),
+                "{status}"
+            );
         }
         for _ in 0..100 {
-            assert!(patience.pause_after(Failure::after_sending(refused(503)), Retry::UntilAnswered).is_ok());
+            assert!(
+                patience
+                    .pause_after(Failure::after_sending(refused(503)), Retry::UntilAnswered)
+                    .is_ok()
+            );
         }
         let tries = (0..100)
             .take_while(|_| {
-                patience.pause_after(Failure::after_sending(refused(500)), Retry::UntilAnswered).is_ok()
+                patience
+                    .pause_after(Failure::after_sending(refused(500)), Retry::UntilAnswered)
+                    .is_ok()
             })
             .count();
         assert_eq!(tries, 4);

@@ -27,7 +27,11 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn new(address: SocketAddr, config: ClientConfig) -> Self {
-        Self { address, tls: TlsConnector::from(Arc::new(config)), idle: Mutex::new(Vec::new()) }
+        Self {
+            address,
+            tls: TlsConnector::from(Arc::new(config)),
+            idle: Mutex::new(Vec::new()),
+        }
     }
 
     /// A kept connection, if one is alive.
@@ -62,8 +66,9 @@ impl Pool {
         stream.set_nodelay(true)?;
         let name = ServerName::IpAddress(self.address.ip().into());
         let stream = self.tls.connect(name, stream).await?;
-        let (socket, driver) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        let (socket, driver) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(io::Error::other)?;
         // Ends when the socket is dropped or the peer goes; what went wrong shows in the call that was under way.
         tokio::spawn(driver);
         Ok(socket)
@@ -71,10 +76,13 @@ impl Pool {
 
     fn connect_error(&self, error: io::Error) -> CallError {
         let address = self.address;
-        let certificate_error = error.get_ref().and_then(|inner| match inner.downcast_ref::<rustls::Error>() {
-            Some(rustls::Error::InvalidCertificate(error)) => Some(error),
-            _ => None,
-        });
+        let certificate_error =
+            error
+                .get_ref()
+                .and_then(|inner| match inner.downcast_ref::<rustls::Error>() {
+                    Some(rustls::Error::InvalidCertificate(error)) => Some(error),
+                    _ => None,
+                });
         match certificate_error {
             Some(CertificateError::Other(other)) => {
                 let why = match other.0.downcast_ref::<PinError>() {
@@ -83,8 +91,15 @@ impl Pool {
                 };
                 CallError::Untrusted { address, why }
             }
-            Some(error) => CallError::Untrusted { address, why: error.to_string() },
-            None => CallError::Unreachable { address, doing: "connecting to", source: error },
+            Some(error) => CallError::Untrusted {
+                address,
+                why: error.to_string(),
+            },
+            None => CallError::Unreachable {
+                address,
+                doing: "connecting to",
+                source: error,
+            },
         }
     }
 }

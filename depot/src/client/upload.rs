@@ -35,7 +35,11 @@ enum Failed {
 
 impl Uploads {
     pub(super) fn new(connection: Connection, runtime: Handle) -> Self {
-        Self { connection, runtime, state: Mutex::default() }
+        Self {
+            connection,
+            runtime,
+            state: Mutex::default(),
+        }
     }
 
     /// Takes a frame; blocks while every lane is busy.

@@ -43,7 +43,12 @@ impl FrameStream {
         readable: Arc<HashSet<ChunkId>>,
         wanted: Vec<ChunkId>,
     ) -> Self {
-        Self { store, segment, readable, wanted }
+        Self {
+            store,
+            segment,
+            readable,
+            wanted,
+        }
     }
 
     /// Hands the body over piece by piece, one frame each, at most one of them in memory. Blocks on the disk and on `emit`,
@@ -77,7 +82,11 @@ impl FrameStream {
             }
         }
         if gone && sent.problem.is_none() {
-            sent.problem = Some(Problem::new("agent-gone", "the agent left before the end of the answer", ""));
+            sent.problem = Some(Problem::new(
+                "agent-gone",
+                "the agent left before the end of the answer",
+                "",
+            ));
         }
         sent
     }
@@ -109,6 +118,9 @@ fn narrow(
 
 impl std::fmt::Debug for FrameStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FrameStream").field("segment", &self.segment).field("wanted", &self.wanted.len()).finish()
+        f.debug_struct("FrameStream")
+            .field("segment", &self.segment)
+            .field("wanted", &self.wanted.len())
+            .finish()
     }
 }

@@ -20,7 +20,13 @@ struct State<K, V> {
 
 impl<K: Clone + Eq + Hash, V> Memory<K, V> {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, state: Mutex::new(State { values: HashMap::new(), order: VecDeque::new() }) }
+        Self {
+            most,
+            state: Mutex::new(State {
+                values: HashMap::new(),
+                order: VecDeque::new(),
+            }),
+        }
     }
 
     /// The value of a key, read if it is not remembered. Two callers may both read it; that is harmless.

@@ -11,8 +11,12 @@ pub(super) fn not_yours(why: &str) -> Problem {
 
 /// The body is no message of the protocol.
 pub(super) fn of_wire(error: WireError) -> Problem {
-    Problem::new("malformed", error.to_string(), "restart the machine for an agent of the appliance's version")
-        .with_status(400)
+    Problem::new(
+        "malformed",
+        error.to_string(),
+        "restart the machine for an agent of the appliance's version",
+    )
+    .with_status(400)
 }
 
 /// What was sent is not what it claims to be.

@@ -37,7 +37,9 @@ impl Call {
             ("GET", path) => {
                 let id = path.strip_prefix("segments/")?;
                 // Segment ids are written as chunk ids are: 64 hexadecimal digits.
-                id.parse::<ChunkId>().ok().map(|id| Self::Segment(SegmentId(id.0)))
+                id.parse::<ChunkId>()
+                    .ok()
+                    .map(|id| Self::Segment(SegmentId(id.0)))
             }
             _ => None,
         }

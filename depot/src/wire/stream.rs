@@ -48,7 +48,9 @@ impl Reader {
                 false => Err(WireError::new(WHAT, "bytes follow its end")),
             };
         }
-        let Some(head) = self.buffer.first_chunk::<4>().copied() else { return Ok(None) };
+        let Some(head) = self.buffer.first_chunk::<4>().copied() else {
+            return Ok(None);
+        };
         match head {
             END => {
                 self.buffer.advance(4);
@@ -59,7 +61,10 @@ impl Reader {
             _ => {
                 let len = usize::try_from(u32::from_le_bytes(head)).unwrap_or(usize::MAX);
                 if len > MAX_FRAME_LEN {
-                    return Err(WireError::new(WHAT, format!("a frame of {len} bytes; at most {MAX_FRAME_LEN}")));
+                    return Err(WireError::new(
+                        WHAT,
+                        format!("a frame of {len} bytes; at most {MAX_FRAME_LEN}"),
+                    ));
                 }
                 Ok(self.take(4, len).map(Item::Frame))
             }
@@ -67,16 +72,29 @@ impl Reader {
     }
 
     fn problem(&mut self) -> Result<Option<Item>, WireError> {
-        let Some((_, rest)) = self.buffer.split_at_checked(4) else { return Ok(None) };
-        let Some(len) = rest.first_chunk::<4>() else { return Ok(None) };
+        let Some((_, rest)) = self.buffer.split_at_checked(4) else {
+            return Ok(None);
+        };
+        let Some(len) = rest.first_chunk::<4>() else {
+            return Ok(None);
+        };
         let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX);
         if len > MAX_PROBLEM_LEN {
-            return Err(WireError::new(WHAT, format!("a problem document of {len} bytes; at most {MAX_PROBLEM_LEN}")));
+            return Err(WireError::new(
+                WHAT,
+                format!("a problem document of {len} bytes; at most {MAX_PROBLEM_LEN}"),
+            ));
         }
-        let Some(document) = self.take(8, len) else { return Ok(None) };
+        let Some(document) = self.take(8, len) else {
+            return Ok(None);
+        };
         self.ended = true;
-        let problem = serde_json::from_slice(&document)
-            .map_err(|error| WireError::new(WHAT, format!("it breaks off with a problem that does not parse: {error}")))?;
+        let problem = serde_json::from_slice(&document).map_err(|error| {
+            WireError::new(
+                WHAT,
+                format!("it breaks off with a problem that does not parse: {error}"),
+            )
+        })?;
         Ok(Some(Item::Broken(problem)))
     }
 

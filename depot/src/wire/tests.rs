@@ -6,7 +6,9 @@ use proptest::prelude::*;
 use protocol::Problem;
 
 fn ids(count: usize) -> Vec<ChunkId> {
-    (0..count).map(|number| ChunkId(*blake3::hash(&number.to_le_bytes()).as_bytes())).collect()
+    (0..count)
+        .map(|number| ChunkId(*blake3::hash(&number.to_le_bytes()).as_bytes()))
+        .collect()
 }
 
 fn read_all(reader: &mut Reader, bytes: &[u8], piece_len: usize) -> Result<Vec<Item>, WireError> {
@@ -41,9 +43,15 @@ fn a_bitmap_answers_for_exactly_the_chunks_asked_about() {
 #[test]
 fn every_call_is_found_again_by_its_own_path() {
     let segment = Call::Segment(SegmentId([0xab; 32]));
-    for call in
-        [Call::Lacking, Call::PutFrames, Call::PutSegment, Call::Commit, Call::Root, segment, Call::Fetch]
-    {
+    for call in [
+        Call::Lacking,
+        Call::PutFrames,
+        Call::PutSegment,
+        Call::Commit,
+        Call::Root,
+        segment,
+        Call::Fetch,
+    ] {
         let path = call.path();
         let tail = path.strip_prefix(BASE).unwrap();
         assert_eq!(Call::parse(call.method(), tail), Some(call));

@@ -66,8 +66,18 @@ impl Appliance {
         });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        let task = runtime.spawn(accept(listener, TlsAcceptor::from(authority.config()), state.clone()));
-        Self { address, authority, state, folder, listener: task.abort_handle() }
+        let task = runtime.spawn(accept(
+            listener,
+            TlsAcceptor::from(authority.config()),
+            state.clone(),
+        ));
+        Self {
+            address,
+            authority,
+            state,
+            folder,
+            listener: task.abort_handle(),
+        }
     }
 
     pub fn grant(&self, key: &str, right: Right) {
@@ -101,9 +111,13 @@ async fn accept(listener: TcpListener, tls: TlsAcceptor, state: Arc<State>) {
         tokio::spawn(async move {
             stream.set_nodelay(true).unwrap();
             // Whoever breaks off the handshake or the connection is the client's affair.
-            let Ok(stream) = tls.accept(stream).await else { return };
+            let Ok(stream) = tls.accept(stream).await else {
+                return;
+            };
             let service = service_fn(move |request| answer(state.clone(), request));
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -113,7 +127,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
         Ok((right, call, body)) => {
             note(&state, call, &body);
             let state = state.clone();
-            tokio::task::spawn_blocking(move || state.depot.answer(&right, call, &body)).await.unwrap()
+            tokio::task::spawn_blocking(move || state.depot.answer(&right, call, &body))
+                .await
+                .unwrap()
         }
         Err(problem) => Err(problem),
     };
@@ -122,25 +138,40 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Respons
         Ok(Answer::Bytes(bytes)) => (200, wire::BYTES, Pieces::whole(Bytes::from(bytes))),
         Ok(Answer::Frames(stream)) => {
             let (sender, receiver) = mpsc::channel(4);
-            tokio::task::spawn_blocking(move || stream.send(&mut |piece| sender.blocking_send(piece).is_ok()));
+            tokio::task::spawn_blocking(move || {
+                stream.send(&mut |piece| sender.blocking_send(piece).is_ok())
+            });
             (200, wire::BYTES, Pieces(receiver))
         }
         Err(problem) => {
             let body = serde_json::to_vec(&problem).unwrap();
-            (problem.status, "application/problem+json", Pieces::whole(Bytes::from(body)))
+            (
+                problem.status,
+                "application/problem+json",
+                Pieces::whole(Bytes::from(body)),
+            )
         }
     };
-    Ok(Response::builder().status(status).header(CONTENT_TYPE, content_type).body(pieces).unwrap())
+    Ok(Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, content_type)
+        .body(pieces)
+        .unwrap())
 }
 
 async fn parse(state: &State, request: Request<Incoming>) -> Result<(Right, Call, Bytes), Problem> {
-    let key = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let key = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let right = key.and_then(|key| state.rights.lock().unwrap().get(key).cloned());
     let right = right.ok_or_else(|| Problem::new("no-session", "no session", "").with_status(401))?;
     let tail = request.uri().path().strip_prefix(wire::BASE).unwrap_or("");
     let call = Call::parse(request.method().as_str(), tail)
         .ok_or_else(|| Problem::new("no-such-call", "no such call", "").with_status(404))?;
-    let body = Limited::new(request.into_body(), call.body_limit()).collect().await;
+    let body = Limited::new(request.into_body(), call.body_limit())
+        .collect()
+        .await;
     let body = body.map_err(|_| Problem::new("body-too-long", "too long", "").with_status(413))?;
     Ok((right, call, body.to_bytes()))
 }
@@ -154,7 +185,11 @@ fn note(state: &State, call: Call, body: &[u8]) {
         }
         Call::PutFrames => {
             let frames = wire::split_frames(body).unwrap_or_default();
-            state.uploaded.lock().unwrap().extend(frames.into_iter().map(<[u8]>::to_vec));
+            state
+                .uploaded
+                .lock()
+                .unwrap()
+                .extend(frames.into_iter().map(<[u8]>::to_vec));
         }
         _ => {}
     }
@@ -181,6 +216,8 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        self.0
+            .poll_recv(context)
+            .map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }

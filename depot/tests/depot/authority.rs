@@ -1,7 +1,10 @@
 //! Certificates as the appliance makes them, and as it must not be believed.
 
 use protocol::cmdline::CaFingerprint;
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
 use rustls::{
     ServerConfig,
     crypto::aws_lc_rs,
@@ -24,10 +27,15 @@ impl Authority {
     pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "Test appliance CA");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Test appliance CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let der = params.self_signed(&key).unwrap().der().clone();
-        Self { der, issuer: Issuer::new(params, key) }
+        Self {
+            der,
+            issuer: Issuer::new(params, key),
+        }
     }
 
     pub fn fingerprint(&self) -> CaFingerprint {
@@ -64,7 +72,9 @@ impl Authority {
 impl Leaf {
     /// A server that shows this leaf and then these certificates.
     pub fn config(&self, chain: &[&CertificateDer<'static>]) -> Arc<ServerConfig> {
-        let chain = std::iter::once(self.der.clone()).chain(chain.iter().map(|der| (*der).clone())).collect();
+        let chain = std::iter::once(self.der.clone())
+            .chain(chain.iter().map(|der| (*der).clone()))
+            .collect();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()

@@ -26,13 +26,25 @@ fn a_fetch_goes_on_behind_the_last_frame_after_every_cut() {
     let runtime = runtime();
     let appliance = Appliance::start(&runtime);
     let master = master("debian");
-    let right = Right::Upload { master: master.root.name.clone() };
+    let right = Right::Upload {
+        master: master.root.name.clone(),
+    };
     let signed = master.put(&appliance.client(&runtime, right)).unwrap();
-    appliance.grant("restore", Right::Read { master: version(&signed) });
+    appliance.grant(
+        "restore",
+        Right::Read {
+            master: version(&signed),
+        },
+    );
     // In the handshake, in the head, in a frame, behind some frames, in the last frame.
-    let cuts = [0, 100, 2_000, 3_000, 100_000, 700_000, 300_001, 1, 1_040_000, 262_144];
+    let cuts = [
+        0, 100, 2_000, 3_000, 100_000, 700_000, 300_001, 1, 1_040_000, 262_144,
+    ];
     let line = Line::open(&runtime, appliance.address, Way::Down, &cuts);
-    let client = DepotClient::new(appliance.connection(line.address, "restore"), runtime.handle().clone());
+    let client = DepotClient::new(
+        appliance.connection(line.address, "restore"),
+        runtime.handle().clone(),
+    );
     let mut delivered = HashMap::new();
     for place in 0..master.segments.len() {
         let (segment, wanted) = master.segment(place);
@@ -41,7 +53,8 @@ fn a_fetch_goes_on_behind_the_last_frame_after_every_cut() {
             .fetch(segment, &wanted, &mut |frame| {
                 let before: Vec<_> = appliance.state.asked.lock().unwrap().last().cloned().unwrap();
                 assert!(
-                    before.iter().all(|id| !arrived.contains(id)) || frame.chunks().iter().all(|(id, _)| !arrived.contains(id)),
+                    before.iter().all(|id| !arrived.contains(id))
+                        || frame.chunks().iter().all(|(id, _)| !arrived.contains(id)),
                     "a frame came twice"
                 );
                 arrived.extend(frame.chunks().iter().map(|(id, _)| *id));
@@ -52,17 +65,26 @@ fn a_fetch_goes_on_behind_the_last_frame_after_every_cut() {
     }
     assert_eq!(line.left.lock().unwrap().len(), 0, "every cut happened");
     assert_eq!(delivered.len(), master.ids.len());
-    assert!(delivered.values().all(|times| *times == 1), "no chunk reached the engine twice");
+    assert!(
+        delivered.values().all(|times| *times == 1),
+        "no chunk reached the engine twice"
+    );
     // What was asked for again after a cut is what had not arrived: each list is a part of the one before.
     let asked = appliance.state.asked.lock().unwrap();
     for pair in asked.windows(2) {
         let before: HashSet<_> = pair[0].iter().collect();
         let again = pair[1].iter().filter(|id| before.contains(id)).count();
-        assert!(again == 0 || again == pair[1].len(), "asked again for something else");
+        assert!(
+            again == 0 || again == pair[1].len(),
+            "asked again for something else"
+        );
     }
     let all_asked: usize = asked.iter().map(Vec::len).sum();
     let bound = master.ids.len() + cuts.len() * 16;
-    assert!(all_asked <= bound, "{all_asked} chunks asked for, at most {bound} with a segment under way at each cut");
+    assert!(
+        all_asked <= bound,
+        "{all_asked} chunks asked for, at most {bound} with a segment under way at each cut"
+    );
 }
 
 #[test]
@@ -70,10 +92,20 @@ fn an_upload_sends_again_only_what_was_not_answered() {
     let runtime = runtime();
     let appliance = Appliance::start(&runtime);
     let master = master("debian");
-    appliance.grant("capture", Right::Upload { master: master.root.name.clone() });
-    let cuts = [0, 500, 3_000, 200_000, 1_500_000, 900_000, 2_100_000, 4, 1_100_000];
+    appliance.grant(
+        "capture",
+        Right::Upload {
+            master: master.root.name.clone(),
+        },
+    );
+    let cuts = [
+        0, 500, 3_000, 200_000, 1_500_000, 900_000, 2_100_000, 4, 1_100_000,
+    ];
     let line = Line::open(&runtime, appliance.address, Way::Up, &cuts);
-    let client = DepotClient::new(appliance.connection(line.address, "capture"), runtime.handle().clone());
+    let client = DepotClient::new(
+        appliance.connection(line.address, "capture"),
+        runtime.handle().clone(),
+    );
     let signed = master.put(&client).unwrap();
     assert_eq!(line.left.lock().unwrap().len(), 0, "every cut happened");
     let uploaded = appliance.state.uploaded.lock().unwrap();
@@ -91,7 +123,9 @@ fn a_commit_whose_answer_is_lost_makes_one_version() {
     let runtime = runtime();
     let appliance = Appliance::start(&runtime);
     let master = master("debian");
-    let right = Right::Upload { master: master.root.name.clone() };
+    let right = Right::Upload {
+        master: master.root.name.clone(),
+    };
     let first = master.put(&appliance.client(&runtime, right.clone())).unwrap();
     let again = master.put(&appliance.client(&runtime, right.clone())).unwrap();
     assert_eq!((version(&first).version, &first), (Some(1), &again));
@@ -101,7 +135,10 @@ fn a_commit_whose_answer_is_lost_makes_one_version() {
     assert_eq!(version(&third).version, Some(2));
     // And the first disk captured again after that is a third one.
     other = master;
-    assert_eq!(version(&other.put(&appliance.client(&runtime, right)).unwrap()).version, Some(3));
+    assert_eq!(
+        version(&other.put(&appliance.client(&runtime, right)).unwrap()).version,
+        Some(3)
+    );
 }
 
 #[test]
@@ -109,9 +146,16 @@ fn a_transfer_stops_when_it_is_cancelled_while_the_appliance_is_gone() {
     let runtime = runtime();
     let appliance = Appliance::start(&runtime);
     let master = master("debian");
-    let right = Right::Upload { master: master.root.name.clone() };
+    let right = Right::Upload {
+        master: master.root.name.clone(),
+    };
     let signed = master.put(&appliance.client(&runtime, right)).unwrap();
-    appliance.grant("restore", Right::Read { master: version(&signed) });
+    appliance.grant(
+        "restore",
+        Right::Read {
+            master: version(&signed),
+        },
+    );
     let line = Line::open(&runtime, appliance.address, Way::Down, &[400_000; 1000]);
     let cancel = Cancel::new();
     let connection = appliance.connection(line.address, "restore").with_cancel(&cancel);
@@ -124,5 +168,8 @@ fn a_transfer_stops_when_it_is_cancelled_while_the_appliance_is_gone() {
         Ok(())
     });
     assert_eq!((result.unwrap_err().kind(), frames), (ErrorKind::Cancelled, 1));
-    assert_eq!(client.root(&version(&signed)).unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(
+        client.root(&version(&signed)).unwrap_err().kind(),
+        ErrorKind::Cancelled
+    );
 }

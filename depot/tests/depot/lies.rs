@@ -31,19 +31,29 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self { runtime: runtime(), authority: Authority::new(), master: Arc::new(Master::new("debian", 3, 16, 3000)) }
+        Self {
+            runtime: runtime(),
+            authority: Authority::new(),
+            master: Arc::new(Master::new("debian", 3, 16, 3000)),
+        }
     }
 
     /// A peer that tells these lies first and the truth from then on.
     fn peer(&self, lies: Vec<Reply>) -> Peer {
         let master = self.master.clone();
-        Peer::start(&self.runtime, self.authority.config(), lies, move |_, body| Reply::ok(&truth(&master, body)))
+        Peer::start(&self.runtime, self.authority.config(), lies, move |_, body| {
+            Reply::ok(&truth(&master, body))
+        })
     }
 
     /// Fetches the first segment as the engine does, every frame decoded and checked.
     fn fetch(&self, peer: &Peer) -> imager::Result<HashMap<ChunkId, usize>> {
         let moment = Duration::from_millis(400);
-        let timeouts = Timeouts { connect: TIMEOUTS.connect, stall: moment, answer: moment };
+        let timeouts = Timeouts {
+            connect: TIMEOUTS.connect,
+            stall: moment,
+            answer: moment,
+        };
         let connection = Connection::with_timeouts(peer.address, self.authority.fingerprint(), timeouts);
         let client = DepotClient::new(connection, self.runtime.handle().clone());
         let (segment, wanted) = self.master.segment(0);
@@ -81,7 +91,10 @@ fn put(body: &mut Vec<u8>, frame: &[u8]) {
 #[track_caller]
 fn assert_whole(result: imager::Result<HashMap<ChunkId, usize>>) {
     let delivered = result.unwrap();
-    assert!(delivered.len() == 16 && delivered.values().all(|times| *times == 1), "{delivered:?}");
+    assert!(
+        delivered.len() == 16 && delivered.values().all(|times| *times == 1),
+        "{delivered:?}"
+    );
 }
 
 #[test]
@@ -150,7 +163,10 @@ fn an_answer_that_breaks_off_in_the_middle_is_taken_up_where_it_ended() {
         Reply::status("500 Internal Server Error", "text/plain", b"oops"),
         Reply::ok(&incomplete),
         Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 4000\r\n\r\n", Then::Hang),
-        Reply::raw("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n\x01", Then::Cut),
+        Reply::raw(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n\x01",
+            Then::Cut,
+        ),
         Reply::status("503 Service Unavailable", "text/plain", b""),
     ];
     let peer = scene.peer(lies);
@@ -188,15 +204,26 @@ fn the_engines_own_error_ends_a_fetch_at_once() {
 #[test]
 fn lies_about_what_is_lacking_or_named_are_found() {
     let scene = Scene::new();
-    let lies = vec![Reply::ok(&[0; 3]), Reply::ok(&[0xff]), Reply::ok(&[0; 32]), Reply::ok(&[0; 64])];
+    let lies = vec![
+        Reply::ok(&[0; 3]),
+        Reply::ok(&[0xff]),
+        Reply::ok(&[0; 32]),
+        Reply::ok(&[0; 64]),
+    ];
     let peer = scene.peer(lies);
     let connection = Connection::with_timeouts(peer.address, scene.authority.fingerprint(), TIMEOUTS);
     let client = DepotClient::new(connection, scene.runtime.handle().clone());
     for _ in 0..2 {
-        assert_eq!(client.lacking(&scene.master.ids[..5]).unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(
+            client.lacking(&scene.master.ids[..5]).unwrap_err().kind(),
+            ErrorKind::Damaged
+        );
     }
     for _ in 0..2 {
-        assert_eq!(client.put_segment(&scene.master.segments[0]).unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(
+            client.put_segment(&scene.master.segments[0]).unwrap_err().kind(),
+            ErrorKind::Damaged
+        );
     }
 }
 
@@ -211,7 +238,11 @@ fn any_damage_to_an_answer_ends_with_the_right_bytes_or_an_error() {
         // One byte changed somewhere, in the head too.
         (0..answer.len(), 1u8..).prop_map(|(at, flip)| (at, Some(flip))),
     ];
-    let mut runner = TestRunner::new(Config { cases: 96, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 96,
+        failure_persistence: None,
+        ..Config::default()
+    });
     runner
         .run(&damage, |(at, flip)| {
             let mut bytes = answer.clone();

@@ -53,7 +53,11 @@ impl Line {
                 });
             }
         });
-        Self { address, left, listener: task.abort_handle() }
+        Self {
+            address,
+            left,
+            listener: task.abort_handle(),
+        }
     }
 }
 

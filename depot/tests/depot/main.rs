@@ -5,7 +5,7 @@ mod authority;
 mod cuts;
 mod lies;
 mod line;
-//mod listing;
+mod listing;
 mod master;
 mod peer;
 mod rights;
@@ -14,5 +14,9 @@ mod trust;
 
 /// The engine is synchronous, its calls block: each test has a runtime of its own to drive the bytes.
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
 }

@@ -30,15 +30,28 @@ impl Master {
     }
 
     pub fn of_chunks(name: &str, chunks: Vec<Vec<u8>>, chunks_per_frame: usize) -> Self {
-        let ids: Vec<ChunkId> = chunks.iter().map(|chunk| ChunkId(*blake3::hash(chunk).as_bytes())).collect();
+        let ids: Vec<ChunkId> = chunks
+            .iter()
+            .map(|chunk| ChunkId(*blake3::hash(chunk).as_bytes()))
+            .collect();
         let mut encoder = Encoder::new(Some(1)).unwrap();
         let numbered: Vec<(ChunkId, &Vec<u8>)> = ids.iter().copied().zip(&chunks).collect();
         let frames = numbered
             .chunks(chunks_per_frame)
             .map(|group| {
-                let table: Vec<(ChunkId, u32)> =
-                    group.iter().map(|(id, chunk)| (*id, u32::try_from(chunk.len()).unwrap())).collect();
-                encoder.encode(&table, &group.iter().flat_map(|(_, chunk)| chunk.to_vec()).collect::<Vec<u8>>()).unwrap()
+                let table: Vec<(ChunkId, u32)> = group
+                    .iter()
+                    .map(|(id, chunk)| (*id, u32::try_from(chunk.len()).unwrap()))
+                    .collect();
+                encoder
+                    .encode(
+                        &table,
+                        &group
+                            .iter()
+                            .flat_map(|(_, chunk)| chunk.to_vec())
+                            .collect::<Vec<u8>>(),
+                    )
+                    .unwrap()
             })
             .collect();
         let mut start = 0;
@@ -47,13 +60,22 @@ impl Master {
         for group in numbered.chunks(CHUNKS_PER_SEGMENT) {
             let entries: Vec<Entry> = group
                 .iter()
-                .map(|(id, chunk)| Entry { length_bytes: chunk.len() as u64, kind: EntryKind::Data(*id) })
+                .map(|(id, chunk)| Entry {
+                    length_bytes: chunk.len() as u64,
+                    kind: EntryKind::Data(*id),
+                })
                 .collect();
-            let segment = Segment { start: ByteOffset(start), entries };
+            let segment = Segment {
+                start: ByteOffset(start),
+                entries,
+            };
             let covers = segment.covered().unwrap();
             start += covers;
             let bytes = segment.encode();
-            segment_refs.push(SegmentRef { id: segment_id(&bytes), covers: ByteLen(covers) });
+            segment_refs.push(SegmentRef {
+                id: segment_id(&bytes),
+                covers: ByteLen(covers),
+            });
             segments.push(bytes);
         }
         let root = Root {
@@ -66,7 +88,7 @@ impl Master {
             table: TableKind::None,
             primary_table: vec![],
             backup_table: vec![],
-            partitions_end: ByteLen(start),
+            smallest_target: ByteLen(start),
             partitions: vec![],
             bytes_used: ByteLen(start),
             chunks: ids.len() as u64,
@@ -75,7 +97,13 @@ impl Master {
             segments: segment_refs,
         };
         let plain = ids.iter().copied().zip(chunks).collect();
-        Self { plain, ids, frames, segments, root }
+        Self {
+            plain,
+            ids,
+            frames,
+            segments,
+            root,
+        }
     }
 
     /// Sends everything and commits.
@@ -111,7 +139,10 @@ pub fn segment_id(bytes: &[u8]) -> SegmentId {
 /// The version of a master that a root was committed as.
 pub fn version(signed: &SignedRoot) -> MasterRef {
     let root: Root = serde_json::from_slice(&signed.body).unwrap();
-    MasterRef { name: root.name, version: Some(root.version) }
+    MasterRef {
+        name: root.name,
+        version: Some(root.version),
+    }
 }
 
 /// Bytes that do not compress and that differ for each seed and number.

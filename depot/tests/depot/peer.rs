@@ -41,12 +41,19 @@ impl Reply {
 
     pub fn status(status: &str, content_type: &str, body: &[u8]) -> Self {
         let len = body.len();
-        let head = format!("HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len}\r\n\r\n");
-        Self { bytes: [head.as_bytes(), body].concat(), then: Then::Stay }
+        let head =
+            format!("HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len}\r\n\r\n");
+        Self {
+            bytes: [head.as_bytes(), body].concat(),
+            then: Then::Stay,
+        }
     }
 
     pub fn raw(bytes: impl Into<Vec<u8>>, then: Then) -> Self {
-        Self { bytes: bytes.into(), then }
+        Self {
+            bytes: bytes.into(),
+            then,
+        }
     }
 }
 
@@ -79,12 +86,18 @@ impl Peer {
                 let (tls, script) = (tls.clone(), script.clone());
                 let (otherwise, count) = (otherwise.clone(), count.clone());
                 tokio::spawn(async move {
-                    let Ok(stream) = tls.accept(stream).await else { return };
+                    let Ok(stream) = tls.accept(stream).await else {
+                        return;
+                    };
                     serve(stream, &script, &*otherwise, &count).await;
                 });
             }
         });
-        Self { address, requests, listener: task.abort_handle() }
+        Self {
+            address,
+            requests,
+            listener: task.abort_handle(),
+        }
     }
 }
 
@@ -121,7 +134,10 @@ async fn read_request(stream: &mut TlsStream<TcpStream>) -> Option<(String, Vec<
         head.push(stream.read_u8().await.ok()?);
     }
     let head = String::from_utf8(head).ok()?;
-    let length = head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let length = head
+        .to_ascii_lowercase()
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await.ok()?;
     Some((head.lines().next()?.to_owned(), body))

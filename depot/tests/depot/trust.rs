@@ -50,7 +50,10 @@ fn a_leaf_that_expired_or_is_not_valid_yet_is_trusted_because_clocks_are_dead() 
 #[test]
 fn another_pin_is_refused() {
     let authority = Authority::new();
-    assert_untrusted(call(authority.config(), CaFingerprint([7; 32])), "does not show the CA");
+    assert_untrusted(
+        call(authority.config(), CaFingerprint([7; 32])),
+        "does not show the CA",
+    );
 }
 
 #[test]
@@ -62,7 +65,11 @@ fn another_ca_of_the_same_name_is_refused() {
 #[test]
 fn a_leaf_of_another_ca_is_refused_even_when_ours_is_shown_beside_it() {
     let (ours, theirs) = (Authority::new(), Authority::new());
-    for chain in [&[&ours.der][..], &[&theirs.der, &ours.der], &[&ours.der, &theirs.der]] {
+    for chain in [
+        &[&ours.der][..],
+        &[&theirs.der, &ours.der],
+        &[&ours.der, &theirs.der],
+    ] {
         let config = theirs.leaf(2020, 2035).config(chain);
         assert_untrusted(call(config, ours.fingerprint()), "not signed by the CA");
     }
@@ -90,25 +97,36 @@ fn a_foreign_certificate_is_not_tried_again() {
     let connection = Connection::with_timeouts(peer.address, CaFingerprint([0; 32]), TIMEOUTS);
     let result: Result<u32, _> = runtime.block_on(connection.get_json("/x"));
     assert!(matches!(result, Err(CallError::Untrusted { .. })), "{result:?}");
-    assert_eq!(peer.requests.load(Ordering::SeqCst), 0, "no request, and no key, went to a stranger");
+    assert_eq!(
+        peer.requests.load(Ordering::SeqCst),
+        0,
+        "no request, and no key, went to a stranger"
+    );
 }
 
 #[test]
 fn a_problem_document_comes_through_with_its_code_and_status() {
     let runtime = runtime();
     let authority = Authority::new();
-    let problem = br#"{"code":"agent-too-old","title":"this agent is too old","remedy":"restart the machine"}"#;
+    let problem =
+        br#"{"code":"agent-too-old","title":"this agent is too old","remedy":"restart the machine"}"#;
     let script = vec![
         Reply::status("409 Conflict", "application/problem+json", problem),
         Reply::status("403 Forbidden", "text/html", b"<html>"),
     ];
     let peer = Peer::start(&runtime, authority.config(), script, |_, _| Reply::ok(b""));
     let connection = Connection::with_timeouts(peer.address, authority.fingerprint(), TIMEOUTS);
-    let mut post = || runtime.block_on(connection.post_json::<_, ()>("/agent/v1/hello", &1, Retry::UntilSent));
+    let post = || runtime.block_on(connection.post_json::<_, ()>("/agent/v1/hello", &1, Retry::UntilSent));
     let refused = post().unwrap_err();
-    assert_eq!((refused.problem().code.as_str(), refused.status()), ("agent-too-old", Some(409)));
+    assert_eq!(
+        (refused.problem().code.as_str(), refused.status()),
+        ("agent-too-old", Some(409))
+    );
     let refused = post().unwrap_err();
-    assert_eq!((refused.problem().code.as_str(), refused.status()), ("http-403", Some(403)));
+    assert_eq!(
+        (refused.problem().code.as_str(), refused.status()),
+        ("http-403", Some(403))
+    );
     post().expect("an empty answer reads as nothing");
 }
 
@@ -116,7 +134,10 @@ fn a_problem_document_comes_through_with_its_code_and_status() {
 fn a_call_that_may_be_made_once_is_not_repeated_after_a_cut() {
     let runtime = runtime();
     let authority = Authority::new();
-    let script = vec![Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n123", Then::Cut)];
+    let script = vec![Reply::raw(
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n123",
+        Then::Cut,
+    )];
     let peer = Peer::start(&runtime, authority.config(), script, |_, _| Reply::ok(b"1"));
     let connection = Connection::with_timeouts(peer.address, authority.fingerprint(), TIMEOUTS);
     let result: Result<u32, _> = runtime.block_on(connection.post_json("/hello", &1, Retry::UntilSent));
@@ -148,7 +169,9 @@ fn waiting_for_a_lost_appliance_ends_when_it_is_cancelled_and_says_what_it_waits
     let runtime = runtime();
     // A port that nobody listens on: bound, never listened to.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    socket
+        .bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     let cancel = Cancel::new();
     let connection = Connection::new(address, CaFingerprint([0; 32])).with_cancel(&cancel);
@@ -157,9 +180,16 @@ fn waiting_for_a_lost_appliance_ends_when_it_is_cancelled_and_says_what_it_waits
     while connection.outage().is_none() {
         std::thread::yield_now();
     }
-    assert!(connection.outage().unwrap().contains("connecting to"), "{:?}", connection.outage());
+    assert!(
+        connection.outage().unwrap().contains("connecting to"),
+        "{:?}",
+        connection.outage()
+    );
     cancel.cancel();
-    assert!(matches!(runtime.block_on(call).unwrap(), Err(CallError::Cancelled)));
+    assert!(matches!(
+        runtime.block_on(call).unwrap(),
+        Err(CallError::Cancelled)
+    ));
 }
 
 #[test]
@@ -172,7 +202,11 @@ fn a_peer_that_stalls_counts_as_cut() {
     ];
     let peer = Peer::start(&runtime, authority.config(), script, |_, _| Reply::ok(b"42"));
     let moment = Duration::from_millis(300);
-    let timeouts = depot::client::Timeouts { connect: TIMEOUTS.connect, stall: moment, answer: moment };
+    let timeouts = depot::client::Timeouts {
+        connect: TIMEOUTS.connect,
+        stall: moment,
+        answer: moment,
+    };
     let connection = Connection::with_timeouts(peer.address, authority.fingerprint(), timeouts);
     assert_eq!(runtime.block_on(connection.get_json::<u32>("/x")).unwrap(), 42);
     assert_eq!(peer.requests.load(Ordering::SeqCst), 3);
@@ -183,8 +217,14 @@ fn an_endless_answer_is_refused_before_it_fills_memory() {
     let runtime = runtime();
     let authority = Authority::new();
     let script = vec![
-        Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n[1", Then::Hang),
-        Reply::raw([b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b' '; 5 << 20]].concat(), Then::Hang),
+        Reply::raw(
+            "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n[1",
+            Then::Hang,
+        ),
+        Reply::raw(
+            [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b' '; 5 << 20]].concat(),
+            Then::Hang,
+        ),
     ];
     let peer = Peer::start(&runtime, authority.config(), script, |_, _| Reply::ok(b"42"));
     let connection = Connection::with_timeouts(peer.address, authority.fingerprint(), TIMEOUTS);

@@ -1,0 +1,97 @@
+//! What the page shows and what an administrator may do: list, look, delete, take back, collect garbage.
+
+use super::{DepotServer, problem::of_store};
+use imager::{
+    ErrorKind, Unwatched,
+    store::{Access, CollectOptions, Collected, MasterVersion, Stats, Store},
+};
+use protocol::{MasterName, MasterRef, Problem, manifest::Root};
+use std::{path::Path, sync::Arc, time::Duration};
+
+/// Longer than any capture takes: so long stays what a running capture was told the depot has.
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl DepotServer {
+    /// Opens the store in a folder for writing, or makes one in an empty or missing folder.
+    ///
+    /// # Errors
+    /// Somebody else writes to it, it is of another format version, or the folder holds something else.
+    pub fn open(folder: &Path) -> Result<Self, Problem> {
+        let store = match Store::open(folder, Access::Write) {
+            Err(error) if error.kind() == ErrorKind::Missing => Store::init(folder),
+            opened => opened,
+        };
+        Ok(Self::new(Arc::new(store.map_err(of_store)?)))
+    }
+
+    /// What was found damaged when the store was opened, in words for the log. The rest of it works.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        self.store.warnings()
+    }
+
+    /// Every version of every master, in the order of names and versions; deleted and damaged ones too, which say so.
+    ///
+    /// # Errors
+    /// The storage cannot be listed.
+    pub fn masters(&self) -> Result<Vec<MasterVersion>, Problem> {
+        self.store.masters().map_err(of_store)
+    }
+
+    /// The head of a version, or of the newest if none is named, its signature checked: disk, partitions, notes.
+    ///
+    /// # Errors
+    /// 404 if there is none, 500 if it is damaged.
+    pub fn master(&self, master: &MasterRef) -> Result<Root, Problem> {
+        self.store.master(master).map_err(of_store)
+    }
+
+    /// Figures of the whole depot.
+    ///
+    /// # Errors
+    /// The storage cannot be listed.
+    pub fn stats(&self) -> Result<Stats, Problem> {
+        self.store.stats().map_err(of_store)
+    }
+
+    /// Deletes a version. No restore reads it from now on, not even one that runs; until garbage is collected it can be
+    /// taken back.
+    ///
+    /// # Errors
+    /// 404 if there is none.
+    pub fn delete(&self, name: &MasterName, version: u32) -> Result<(), Problem> {
+        let deleted = self.store.delete(name, version).map_err(of_store);
+        self.forget();
+        deleted
+    }
+
+    /// Takes a deleted version back.
+    ///
+    /// # Errors
+    /// 404 if there is none.
+    pub fn undelete(&self, name: &MasterName, version: u32) -> Result<(), Problem> {
+        let taken_back = self.store.undelete(name, version).map_err(of_store);
+        self.forget();
+        taken_back
+    }
+
+    /// Removes what no kept master needs. Takes minutes on a large depot.
+    ///
+    /// # Errors
+    /// A kept master's manifest cannot be read: then nothing is removed, because what it needs is not known.
+    pub fn collect_garbage(&self) -> Result<Collected, Problem> {
+        let options = CollectOptions {
+            grace: GRACE,
+            keep_deleted: false,
+        };
+        let collected = self.store.collect_garbage(options, &Unwatched).map_err(of_store);
+        self.forget();
+        collected
+    }
+
+    /// Version numbers may be given again once a deleted version is collected: nothing remembered may outlive one.
+    fn forget(&self) {
+        self.roots.clear();
+        self.segments.clear();
+    }
+}
