@@ -1,1 +1,120 @@
 #![doc = include_str!("../README.md")]
+
+mod agent;
+mod audit;
+mod change;
+mod database;
+mod decision;
+mod error;
+mod event;
+mod identity;
+mod job;
+mod machine;
+mod memory;
+mod people;
+mod secret;
+mod setting;
+mod time;
+
+pub use agent::{AgentSession, DepotRight, HeldTask, Welcome};
+pub use audit::AuditRow;
+pub use change::{Event, Subject};
+pub use decision::decide;
+pub use error::{Error, ErrorKind, Result};
+pub use event::Replay;
+pub use identity::{Candidate, Identified, Identity, identify};
+pub use job::{
+    Begun, JobCounts, JobFilter, JobMachineRow, JobRow, JobWish, MasterVersions, Next, RESUME_WITHIN,
+    ReportRefused, Standing,
+};
+pub use machine::{MachineEdit, MachineFilter, MachineRow, OpenJob, Page};
+pub use memory::KnownMachine;
+pub use people::{Actor, Person, Role};
+pub use setting::{Language, Settings, UnknownMachines};
+pub use time::{Clock, ManualClock, SystemClock, Time};
+
+use database::Database;
+use memory::Memory;
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+};
+
+/// The catalog: one handle, cheap to clone, for everything the appliance knows. Every call blocks for as long as SQLite
+/// takes, except those that say they answer from memory.
+#[derive(Clone)]
+pub struct Catalog(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    memory: RwLock<Memory>,
+    clock: Arc<dyn Clock>,
+    listener: OnceLock<Box<dyn Fn(&Event) + Send + Sync>>,
+    throttle: people::Throttle,
+    nobodys_hash: OnceLock<String>,
+}
+
+impl Catalog {
+    /// Opens the catalog's file, or makes it.
+    ///
+    /// # Errors
+    /// A file that is damaged, of a newer program, or not to be opened, by name; it is left as it is.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with_clock(path, Arc::new(SystemClock))
+    }
+
+    /// The same, with another clock.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`].
+    pub fn open_with_clock(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
+        let database = Database::open(path)?;
+        let memory = Memory::load(&database.writer())?;
+        Ok(Self(Arc::new(Inner {
+            database,
+            memory: RwLock::new(memory),
+            clock,
+            listener: OnceLock::new(),
+            throttle: people::Throttle::default(),
+            nobodys_hash: OnceLock::new(),
+        })))
+    }
+
+    /// Names the one who is told of every change, after it is durable, in order. It must be quick and must not call back.
+    /// Only the first one named is told.
+    pub fn listen(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
+        let _ = self.0.listener.set(Box::new(listener));
+    }
+
+    /// The appliance's clock.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.0.clock.now()
+    }
+
+    /// Work that comes with time: writes progress down, fails what was silent for too long, forgets what has expired.
+    /// Call it every few seconds.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub fn tick(&self) -> Result<()> {
+        self.flush_progress()?;
+        self.fail_the_silent()?;
+        self.forget_the_expired()
+    }
+
+    fn memory(&self) -> RwLockReadGuard<'_, Memory> {
+        self.0.memory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog")
+            .field("database", &self.0.database)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

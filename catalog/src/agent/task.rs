@@ -1,0 +1,230 @@
+//! What an agent shall do next.
+
+use super::{AgentSession, Leaving, SessionMemory, load_session, no_session};
+use crate::{
+    Catalog,
+    change::Writing,
+    error::Result,
+    job::{Next, Standing, load_job, load_standing, note, open_jobs, save_standing},
+    machine::load_machine,
+    memory::KnownMachine,
+};
+use protocol::{
+    JobId,
+    agent::{Assignment, Task},
+    machine::MachineFacts,
+};
+use rusqlite::params;
+use std::sync::PoisonError;
+
+/// A task, and whether it is worth holding the question open until something changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldTask {
+    /// The task.
+    pub task: Task,
+    /// It says nothing new: answer when something changed, or when the agent's patience ends.
+    pub hold: bool,
+}
+
+impl Catalog {
+    /// What an agent shall do next. A step that is given out counts as begun when this returns.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unauthenticated`] when the session has ended.
+    pub fn next_task(&self, session: &AgentSession) -> Result<HeldTask> {
+        if session.repeats {
+            return Err(no_session());
+        }
+        {
+            let memory = self.memory();
+            let found = memory
+                .session(session.machine)
+                .filter(|found| found.id == session.id);
+            let found = found.ok_or_else(no_session)?;
+            let known = memory.machine(session.machine).ok_or_else(no_session)?;
+            if found.leaving.is_some() || (found.job.is_none() && known.open_jobs.is_empty()) {
+                let task = idle(found, known);
+                drop(memory);
+                self.note_told(session, &task.task);
+                return Ok(task);
+            }
+        }
+        let decided = self.write(|writing| {
+            let found = load_session(writing.transaction, session.machine)?;
+            let found = found
+                .filter(|found| found.id == session.id)
+                .ok_or_else(no_session)?;
+            if found.leaving.is_some() {
+                return Ok(None);
+            }
+            decide(writing, session, found)
+        })?;
+        let task = match decided {
+            Some(task) => task,
+            None => {
+                let memory = self.memory();
+                let found = memory.session(session.machine).ok_or_else(no_session)?;
+                idle(found, memory.machine(session.machine).ok_or_else(no_session)?)
+            }
+        };
+        self.note_told(session, &task.task);
+        Ok(task)
+    }
+
+    fn note_told(&self, session: &AgentSession, task: &Task) {
+        let mut memory = self.0.memory.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = memory
+            .session_mut(session.machine)
+            .filter(|found| found.id == session.id)
+        {
+            found.told_to_leave = matches!(task, Task::LocalBoot | Task::Reboot | Task::PowerOff);
+        }
+    }
+}
+
+/// What a machine does for which there is no job.
+fn idle(session: &SessionMemory, known: &KnownMachine) -> HeldTask {
+    let (task, hold) = match session.leaving {
+        Some(Leaving::Reboot) => (Task::Reboot, session.told_to_leave),
+        Some(Leaving::PowerOff) => (Task::PowerOff, session.told_to_leave),
+        None if known.nothing_bootable => (
+            Task::Wait {
+                why: "no disk of this machine boots; waiting for a job".to_owned(),
+            },
+            true,
+        ),
+        None => (Task::LocalBoot, session.told_to_leave),
+    };
+    HeldTask { task, hold }
+}
+
+/// Asks the session's job, then the next one, until one has something to do. `None`: there is no job.
+fn decide(
+    writing: &mut Writing<'_>,
+    session: &AgentSession,
+    found: SessionMemory,
+) -> Result<Option<HeldTask>> {
+    let machine = session.machine;
+    let facts = load_machine(writing.transaction, machine)?
+        .map(|record| record.facts)
+        .unwrap_or_default();
+    let mut bound = found.job;
+    loop {
+        let next_job = match bound {
+            Some(job) => Some(job),
+            None => open_jobs(writing.transaction, machine)?.first().copied(),
+        };
+        let Some(job) = next_job else {
+            bind(writing, session, None, None)?;
+            return Ok(None);
+        };
+        let (Some(row), Some(mut standing)) = (
+            load_job(writing.transaction, job)?,
+            load_standing(writing.transaction, job, machine)?,
+        ) else {
+            bind(writing, session, None, None)?;
+            bound = None;
+            continue;
+        };
+        let before = standing.clone();
+        let next = standing.ask(&row.steps, &facts, writing.now);
+        save_if_changed(writing, session, job, &before, &standing)?;
+        let leaving = match next {
+            Next::Run {
+                step_index,
+                step,
+                resumed,
+            } => {
+                bind(writing, session, Some(job), None)?;
+                let title = row.title;
+                let assignment = Assignment {
+                    job,
+                    title,
+                    step_index,
+                    resumed,
+                    step,
+                };
+                return Ok(Some(HeldTask {
+                    task: Task::Run(assignment),
+                    hold: false,
+                }));
+            }
+            Next::Wait => {
+                bind(writing, session, Some(job), None)?;
+                let why = standing
+                    .problem
+                    .as_ref()
+                    .map_or_else(|| "waiting for a person".to_owned(), in_words);
+                return Ok(Some(HeldTask {
+                    task: Task::Wait { why },
+                    hold: true,
+                }));
+            }
+            Next::Over => {
+                bound = None;
+                continue;
+            }
+            Next::Reboot => Leaving::Reboot,
+            Next::PowerOff => Leaving::PowerOff,
+        };
+        bind(writing, session, None, Some(leaving))?;
+        let task = match leaving {
+            Leaving::Reboot => Task::Reboot,
+            Leaving::PowerOff => Task::PowerOff,
+        };
+        return Ok(Some(HeldTask { task, hold: false }));
+    }
+}
+
+fn bind(
+    writing: &mut Writing<'_>,
+    session: &AgentSession,
+    job: Option<JobId>,
+    leaving: Option<Leaving>,
+) -> Result<()> {
+    let job = job.map(|job| job.to_string());
+    let changed = writing.transaction.execute(
+        "UPDATE session SET job = ?2, leaving = ?3 WHERE id = ?1 AND (job IS NOT ?2 OR leaving IS NOT ?3)",
+        params![session.id.to_string(), job, leaving.map(Leaving::text)],
+    )?;
+    if changed > 0 {
+        writing.touched(session.machine);
+    }
+    Ok(())
+}
+
+/// A machine that waits asks twice a minute: that alone is no news.
+fn save_if_changed(
+    writing: &mut Writing<'_>,
+    session: &AgentSession,
+    job: JobId,
+    before: &Standing,
+    after: &Standing,
+) -> Result<()> {
+    let same = Standing {
+        contact_at: before.contact_at,
+        ..after.clone()
+    } == *before;
+    if !same || after.begun.is_some() {
+        save_standing(writing.transaction, job, session.machine, after)?;
+    }
+    if !same {
+        note(writing, job, session.machine);
+    }
+    Ok(())
+}
+
+fn in_words(problem: &protocol::Problem) -> String {
+    match problem.remedy.is_empty() {
+        true => problem.title.clone(),
+        false => format!("{}; {}", problem.title, problem.remedy),
+    }
+}
+
+/// Whether, with one disk being overwritten, the others still boot something.
+pub(super) fn boots_without(facts: &MachineFacts, target: Option<&protocol::disk::DiskIdentity>) -> bool {
+    facts
+        .disks
+        .iter()
+        .any(|disk| disk.bootable && target.is_none_or(|target| disk.identity != *target))
+}

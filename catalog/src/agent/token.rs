@@ -1,0 +1,171 @@
+//! Boot tokens and hello.
+//!
+//! A token goes with the boot script over unauthenticated protocols, so it is worth little: it is bound to the adapter that
+//! asked, lives a quarter of an hour, and is exchanged once.
+
+use super::Welcome;
+use crate::{
+    Catalog,
+    change::Subject,
+    error::{Error, ErrorKind, Result},
+    job::open_jobs,
+    machine::{admit, bound_facts, load_machine},
+    secret,
+    time::Time,
+};
+use protocol::{
+    agent::Hello,
+    boot::{BootFacts, BootPlan},
+    mac::MacAddr,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::{sync::PoisonError, time::Duration};
+use uuid::Uuid;
+
+/// How long a token is good for.
+const LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// Tokens of one adapter that are good at the same time: loaders fetch a script more than once.
+const PER_ADAPTER: i64 = 8;
+/// Tokens in all: more is no room of computers but a flood.
+const IN_ALL: i64 = 10_000;
+
+impl Catalog {
+    /// Mints the token that goes into a machine's boot script.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when the machine's plan is not our agent; otherwise when the catalog cannot be written.
+    pub fn boot_token(&self, facts: &BootFacts) -> Result<String> {
+        if !matches!(self.plan(facts), BootPlan::Agent { .. }) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "no-agent-planned",
+                format!("machine {} boots its own disk and needs no token", facts.mac),
+                "create a job for it",
+            ));
+        }
+        let token = secret::new_secret()?;
+        let mac = facts.mac.to_string();
+        self.write(|writing| {
+            let connection = writing.transaction;
+            connection.execute(
+                "DELETE FROM boot_token WHERE mac = ?1 AND hash NOT IN
+                 (SELECT hash FROM boot_token WHERE mac = ?1 ORDER BY minted_at DESC LIMIT ?2)",
+                params![mac, PER_ADAPTER - 1],
+            )?;
+            connection.execute(
+                "DELETE FROM boot_token WHERE (SELECT count(*) FROM boot_token) >= ?1 AND hash IN
+                 (SELECT hash FROM boot_token ORDER BY minted_at LIMIT 100)",
+                [IN_ALL],
+            )?;
+            connection.execute(
+                "INSERT INTO boot_token (hash, mac, minted_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+                params![
+                    secret::hash(&token).as_slice(),
+                    mac,
+                    writing.now.0,
+                    writing.now.plus(LIFETIME).0
+                ],
+            )?;
+            Ok(())
+        })?;
+        Ok(token)
+    }
+
+    /// Exchanges a token for a session. The machine is identified by what its agent found, and recorded; older sessions of
+    /// the same machine end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unauthenticated`] for a token that is none, has expired or was used; [`ErrorKind::Forbidden`] for
+    /// another machine's, and for a banned machine.
+    pub fn hello(&self, hello: &Hello) -> Result<Welcome> {
+        let facts = bound_facts(hello.facts.clone());
+        let (welcome, mac) = self.write(|writing| {
+            let connection = writing.transaction;
+            let mac = check(connection, hello, writing.now)?;
+            connection.execute(
+                "UPDATE boot_token SET used_at = ?2 WHERE hash = ?1",
+                params![secret::hash(&hello.token).as_slice(), writing.now.0],
+            )?;
+            let (machine, warnings) = admit(connection, &facts, writing.now)?;
+            let record = load_machine(connection, machine)?.ok_or_else(|| Error::not_found("such machine"))?;
+            writing.changed(Subject::Machine { id: machine });
+            connection.execute("DELETE FROM session WHERE machine = ?1", [machine.to_string()])?;
+            if record.quarantined {
+                return Ok((None, mac));
+            }
+            let session_key = secret::new_secret()?;
+            let job = open_jobs(connection, machine)?.first().copied();
+            connection.execute(
+                "INSERT INTO session (id, machine, job, key, created_at, last_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+                params![
+                    Uuid::now_v7().to_string(),
+                    machine.to_string(),
+                    job.map(|job| job.to_string()),
+                    secret::hash(&session_key).as_slice(),
+                    writing.now.0
+                ],
+            )?;
+            Ok((Some(Welcome { session_key, machine, name: record.name, warnings }), mac))
+        })?;
+        let welcome = welcome.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Forbidden,
+                "quarantined",
+                "this machine is banned from the appliance",
+                "let it in again on the page, or start it from its own disk",
+            )
+        })?;
+        let now = self.now();
+        self.0
+            .memory
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sight(mac, welcome.machine, now);
+        Ok(welcome)
+    }
+}
+
+/// Whether the token is good for this machine now. Which adapter it was minted for.
+fn check(connection: &Connection, hello: &Hello, now: Time) -> Result<MacAddr> {
+    let refused = |code, message: &str| {
+        Err(Error::new(
+            ErrorKind::Unauthenticated,
+            code,
+            message,
+            "restart the machine from the network",
+        ))
+    };
+    let found: Option<(String, i64, Option<i64>)> = connection
+        .query_row(
+            "SELECT mac, expires_at, used_at FROM boot_token WHERE hash = ?1",
+            [secret::hash(&hello.token).as_slice()],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let Some((mac, expires_at, used_at)) = found else {
+        return refused(
+            "token-unknown",
+            "this boot token was never given out, or long ago",
+        );
+    };
+    if used_at.is_some() {
+        return refused("token-used", "this boot token was exchanged before");
+    }
+    if now >= Time(expires_at) {
+        return refused("token-expired", "this boot token has expired");
+    }
+    let mac: MacAddr = mac.parse().map_err(|_| Error::not_found("such adapter"))?;
+    let is_ours = match hello.mac {
+        Some(told) => told == mac,
+        None => hello.facts.nics.iter().any(|nic| nic.mac == mac),
+    };
+    if !is_ours {
+        return Err(Error::new(
+            ErrorKind::Forbidden,
+            "token-of-another-machine",
+            "this boot token was given to another machine",
+            "restart the machine from the network",
+        ));
+    }
+    Ok(mac)
+}

@@ -1,0 +1,205 @@
+//! The SQLite file: opening, checking, migrating; one writer, many readers.
+//!
+//! Write-ahead log with `synchronous=FULL`: when a write returns it survives a power cut. The schema's version is
+//! `user_version`; migrations only go forwards, each in its own transaction. A damaged file is refused by name and never
+//! written to; so is one of a newer program.
+
+use crate::error::{Error, ErrorKind, Result};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// The schema's steps: the one at place N leads from version N to N + 1.
+pub(crate) const MIGRATIONS: [&str; 1] = [include_str!("database/migrations/0001_first.sql")];
+
+/// Marks the file as ours (`application_id`): "AmrC".
+const APPLICATION_ID: i64 = 0x416d_7243;
+/// How long a reader waits for a lock before it gives up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Readers that are kept open between uses.
+const IDLE_READERS: usize = 8;
+
+/// An open database.
+#[derive(Debug)]
+pub(crate) struct Database {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    /// Opens the file, makes it if it is not there, checks it, and brings it to this program's version.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let mut writer = open_checked(path)?;
+        migrate(&mut writer, path, MIGRATIONS.len())?;
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// The one writer, locked.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A panic in a transaction has rolled it back: the connection itself is sound.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads from a consistent view that no writer disturbs.
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.open_reader()?,
+        };
+        let transaction = connection.transaction()?;
+        let outcome = work(&transaction);
+        drop(transaction);
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < IDLE_READERS {
+            readers.push(connection);
+        }
+        outcome
+    }
+
+    fn open_reader(&self) -> Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(connection)
+    }
+}
+
+/// Opens the file for writing after it was found sound through a connection that cannot write.
+fn open_checked(path: &Path) -> Result<Connection> {
+    let exists = path.try_exists().map_err(|error| {
+        Error::new(
+            ErrorKind::Storage,
+            "catalog-unavailable",
+            format!("cannot look at {}", path.display()),
+            "check the data folder and its owner",
+        )
+        .because(error)
+    })?;
+    let connection = Connection::open(path).map_err(|error| refuse(path, error))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    if exists {
+        // Closing a connection may copy the log into the file: not before the file is known to be sound.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        check(&connection, path)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    } else {
+        restrict(path)?;
+    }
+    let configure = || -> rusqlite::Result<()> {
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "trusted_schema", false)
+    };
+    configure().map_err(|error| refuse(path, error))?;
+    Ok(connection)
+}
+
+/// The catalog holds password hashes: nobody but its owner reads it.
+fn restrict(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(|error| {
+        Error::new(
+            ErrorKind::Storage,
+            "catalog-unavailable",
+            format!("cannot keep others from reading {}", path.display()),
+            "put the data folder on a filesystem with permissions",
+        )
+        .because(error)
+    })
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<()> {
+    let ask = || -> rusqlite::Result<(i64, i64, usize, Vec<String>)> {
+        let application = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+        let objects = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        let version = connection.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))?;
+        let mut statement = connection.prepare("PRAGMA integrity_check(10)")?;
+        let findings = statement
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok((
+            application,
+            objects,
+            usize::try_from(version).unwrap_or(usize::MAX),
+            findings,
+        ))
+    };
+    let (application, objects, version, findings) = ask().map_err(|error| refuse(path, error))?;
+    // A file of no bytes is what a first start leaves when it is killed at once.
+    if application != APPLICATION_ID && (application != 0 || version != 0 || objects != 0) {
+        return Err(Error::new(
+            ErrorKind::Database,
+            "catalog-foreign",
+            format!("{} is a database of another program", path.display()),
+            "name another data folder",
+        ));
+    }
+    if version > MIGRATIONS.len() {
+        return Err(Error::new(
+            ErrorKind::Database,
+            "catalog-newer",
+            format!(
+                "{} has version {version}, this program knows versions up to {}",
+                path.display(),
+                MIGRATIONS.len()
+            ),
+            "start the newer program, or put back the backup made before the update",
+        ));
+    }
+    if findings != ["ok"] {
+        return Err(damaged(path).because(findings.join("; ")));
+    }
+    Ok(())
+}
+
+fn refuse(path: &Path, error: rusqlite::Error) -> Error {
+    let converted = Error::from(error);
+    if converted.kind() == ErrorKind::Database {
+        damaged(path).because(converted)
+    } else {
+        converted
+    }
+}
+
+fn damaged(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Database,
+        "catalog-damaged",
+        format!("{} is damaged; it was left as it is", path.display()),
+        "keep the file aside and put a backup in its place; masters are in the depot and are not lost",
+    )
+}
+
+/// Brings the schema to version `target`.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path, target: usize) -> Result<()> {
+    loop {
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let version = usize::try_from(version).unwrap_or(usize::MAX);
+        let Some(step) = MIGRATIONS.get(version).filter(|_| version < target) else {
+            return Ok(());
+        };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(
+            None,
+            "user_version",
+            i64::try_from(version + 1).unwrap_or(i64::MAX),
+        )?;
+        transaction.commit()?;
+        tracing::info!(path = %path.display(), version = version + 1, "the catalog's schema was brought forward");
+    }
+}
+
+#[cfg(test)]
+mod tests;

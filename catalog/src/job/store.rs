@@ -1,0 +1,445 @@
+//! Jobs: created, listed, taken back, tried again; and the evidence they leave.
+
+use super::{
+    row::{
+        self, JobFilter, JobMachineRow, JobRow, job_machine_of, load_job, load_job_machine, save_standing,
+    },
+    standing::Standing,
+    wish::{JobWish, MasterVersions},
+};
+use crate::{
+    Catalog,
+    agent::leave_half_written,
+    change::{Subject, Writing},
+    error::{Error, ErrorKind, Result},
+    identity::Identity,
+    machine::{Page, load_machine},
+    people::Actor,
+    time::Time,
+};
+use protocol::{
+    JobId, MachineId, MasterName,
+    agent::Evidence,
+    disk::DiskIdentity,
+    job::{JobState, Step},
+};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+impl Catalog {
+    /// Creates a job and freezes what it is about. With an idempotency key, the same wish of the same person brings the job
+    /// that was created the first time. Whether it was created now comes with it.
+    ///
+    /// # Errors
+    /// When the wish cannot be meant, a machine is not there, or the key was used for another wish.
+    pub fn create_job(
+        &self,
+        wish: JobWish,
+        masters: &dyn MasterVersions,
+        actor: &Actor,
+        idempotency_key: Option<&str>,
+    ) -> Result<(JobId, bool)> {
+        let request = blake3::hash(&serde_json::to_vec(&(&wish.title, &wish.machines, &wish.steps))?);
+        // Looked up first of all: the master may have been deleted since the first time.
+        if let Some(key) = idempotency_key
+            && let Some(job) = self
+                .0
+                .database
+                .read(|transaction| replay(transaction, actor, key, request.as_bytes()))?
+        {
+            return Ok((job, false));
+        }
+        let wish = wish.freeze(masters)?;
+        self.write(|writing| {
+            let connection = writing.transaction;
+            if let Some(key) = idempotency_key
+                && let Some(job) = replay(connection, actor, key, request.as_bytes())?
+            {
+                return Ok((job, false));
+            }
+            let job = JobId::new();
+            let title = wish.title.clone().unwrap_or_default();
+            connection.execute(
+                "INSERT INTO job (id, title, steps, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    job.to_string(),
+                    title,
+                    serde_json::to_string(&wish.steps)?,
+                    writing.now.0,
+                    actor.name
+                ],
+            )?;
+            for id in &wish.machines {
+                let machine = load_machine(connection, *id)?.ok_or_else(|| {
+                    Error::invalid(
+                        format!("there is no machine {id}"),
+                        "select machines from the list",
+                    )
+                })?;
+                let standing = Standing::new(Identity::of(&machine.facts), writing.now);
+                save_standing(connection, job, *id, &standing)?;
+                writing.changed(Subject::JobMachine { job, machine: *id });
+                writing.changed(Subject::Machine { id: *id });
+            }
+            if let Some(key) = idempotency_key {
+                connection.execute(
+                    "INSERT INTO idempotency (user, key, request, job, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![
+                        actor.name,
+                        key,
+                        request.as_bytes(),
+                        job.to_string(),
+                        writing.now.0
+                    ],
+                )?;
+            }
+            let after = serde_json::json!({ "title": title, "machines": wish.machines, "steps": wish.steps });
+            writing.audit(actor, "run", "job", job, None, Some(after))?;
+            writing.changed(Subject::Job { id: job });
+            Ok((job, true))
+        })
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn job(&self, id: JobId) -> Result<Option<JobRow>> {
+        self.0.database.read(|transaction| load_job(transaction, id))
+    }
+
+    /// A job's machines, with the progress of this moment.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn job_machines(&self, job: JobId) -> Result<Vec<JobMachineRow>> {
+        let rows = self.0.database.read(|transaction| {
+            let mut statement =
+                transaction.prepare_cached(&format!("{} WHERE job = ?1 ORDER BY machine", row::SELECT))?;
+            let mut rows = statement.query([job.to_string()])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                found.push(job_machine_of(row)?);
+            }
+            Ok(found)
+        })?;
+        Ok(rows.into_iter().map(|row| self.with_live(row)).collect())
+    }
+
+    /// One machine in a job, with the progress of this moment.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn job_machine(&self, job: JobId, machine: MachineId) -> Result<Option<JobMachineRow>> {
+        let row = self
+            .0
+            .database
+            .read(|transaction| load_job_machine(transaction, job, machine))?;
+        Ok(row.map(|row| self.with_live(row)))
+    }
+
+    /// Jobs, newest first.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn jobs(&self, filter: &JobFilter) -> Result<Page<JobRow>> {
+        let state = filter.state.map(row::state_text);
+        let after = filter.after.map(|id| id.to_string());
+        const HAS_STATE: &str = "(:state IS NULL OR EXISTS (SELECT 1 FROM job_machine jm WHERE jm.job = job.id AND jm.state = :state))";
+        self.0.database.read(|transaction| {
+            let total = transaction.query_row(
+                &format!("SELECT count(*) FROM job WHERE {HAS_STATE}"),
+                named_params! { ":state": state },
+                |row| row::count_of(row, 0),
+            )?;
+            let mut statement = transaction.prepare_cached(&format!(
+                "SELECT id FROM job WHERE {HAS_STATE} AND (:after IS NULL OR id < :after) ORDER BY id DESC LIMIT :limit"
+            ))?;
+            let ids = statement
+                .query_map(
+                    named_params! { ":state": state, ":after": after, ":limit": i64::from(filter.limit) + 1 },
+                    |row| row.get::<_, String>(0),
+                )?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+            let mut items = Vec::with_capacity(ids.len());
+            for id in ids.iter().take(limit) {
+                items.extend(load_job(transaction, row::parse_id(id)?)?);
+            }
+            Ok(Page { items, more: ids.len() > limit, total })
+        })
+    }
+
+    /// Takes a job back.
+    ///
+    /// # Errors
+    /// When there is no such job.
+    pub fn cancel_job(&self, job: JobId, actor: &Actor) -> Result<()> {
+        self.change_standings(job, actor, "cancel", None, |standing, _, now| {
+            let before = standing.clone();
+            standing.cancel(now);
+            *standing != before
+        })
+        .map(drop)
+    }
+
+    /// A person's word to try again: `machines` that failed or wait, or without it all that failed.
+    ///
+    /// # Errors
+    /// When there is no such job, or nothing in it to try again.
+    pub fn retry_job(&self, job: JobId, machines: Option<&[MachineId]>, actor: &Actor) -> Result<()> {
+        let changed = self.change_standings(job, actor, "retry", machines, |standing, identity, now| {
+            (machines.is_some() || standing.state == JobState::Failed) && standing.retry(identity, now)
+        })?;
+        if changed == 0 {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "nothing-to-retry",
+                "no machine of this job has failed",
+                "create a new job",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A person chooses the disk that a waiting machine's step works on.
+    ///
+    /// # Errors
+    /// When the row or the disk is not there, or the step has begun.
+    pub fn choose_disk(
+        &self,
+        job: JobId,
+        machine: MachineId,
+        disk: &DiskIdentity,
+        actor: &Actor,
+    ) -> Result<()> {
+        self.write(|writing| {
+            let connection = writing.transaction;
+            let row = load_job_machine(connection, job, machine)?;
+            let mut standing = row
+                .ok_or_else(|| Error::not_found("such machine in this job"))?
+                .standing;
+            let record =
+                load_machine(connection, machine)?.ok_or_else(|| Error::not_found("such machine"))?;
+            let matching = record
+                .facts
+                .disks
+                .iter()
+                .filter(|found| found.identity.is_same_disk(disk))
+                .collect::<Vec<_>>();
+            let [found] = matching.as_slice() else {
+                return Err(Error::new(
+                    ErrorKind::Invalid,
+                    "no-such-disk",
+                    "the machine has no such disk, or nothing tells it from another",
+                    "choose one of the disks shown",
+                ));
+            };
+            if !standing.choose_disk(found.identity.clone(), Identity::of(&record.facts), writing.now) {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "disk-not-open",
+                    "the step has begun or is over; its disk can no longer be chosen",
+                    "cancel the job and create a new one",
+                ));
+            }
+            save_standing(connection, job, machine, &standing)?;
+            let after = serde_json::json!({ "machine": machine, "disk": found.identity });
+            writing.audit(actor, "choose-disk", "job", job, None, Some(after))?;
+            note(writing, job, machine);
+            Ok(())
+        })
+    }
+
+    /// What a failed machine left to understand why.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn evidence(&self, job: JobId, machine: MachineId) -> Result<Option<Evidence>> {
+        self.0.database.read(|transaction| {
+            Ok(transaction
+                .query_row(
+                    "SELECT log, dmesg, smart, screen FROM evidence WHERE job = ?1 AND machine = ?2",
+                    [job.to_string(), machine.to_string()],
+                    |row| {
+                        Ok(Evidence {
+                            log: row.get(0)?,
+                            dmesg: row.get(1)?,
+                            smart: row.get(2)?,
+                            screen: row.get(3)?,
+                        })
+                    },
+                )
+                .optional()?)
+        })
+    }
+
+    /// The title of a job that is not over and restores this version, if there is one.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn job_that_needs(&self, master: &MasterName, version: u32) -> Result<Option<String>> {
+        self.0.database.read(|transaction| {
+            let mut statement = transaction.prepare_cached(
+                "SELECT title, steps FROM job WHERE EXISTS (SELECT 1 FROM job_machine jm WHERE jm.job = job.id
+                 AND jm.state IN ('queued', 'waiting', 'running'))",
+            )?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let steps: Vec<Step> = serde_json::from_str(&row.get::<_, String>(1)?)?;
+                let needs = steps.iter().any(|step| match step {
+                    Step::Restore { master: needed, .. } => {
+                        needed.name == *master && needed.version == Some(version)
+                    }
+                    _ => false,
+                });
+                if needs {
+                    return Ok(Some(row.get(0)?));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Fails writing steps whose agent has been silent for too long, and queues others again.
+    pub(crate) fn fail_the_silent(&self) -> Result<()> {
+        let now = self.now();
+        let running = self.0.database.read(|transaction| {
+            let mut statement = transaction
+                .prepare_cached("SELECT job, machine, contact_at FROM job_machine WHERE state = 'running'")?;
+            let rows = statement.query_map([], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, i64>(2)?,
+                ))
+            })?;
+            rows.filter_map(std::result::Result::ok)
+                .filter(|(_, _, contact)| now.since(Time(*contact)) > super::RESUME_WITHIN)
+                .map(|(job, machine, _)| Ok((row::parse_id(&job)?, row::parse_id(&machine)?)))
+                .collect::<Result<Vec<(JobId, MachineId)>>>()
+        })?;
+        for (job, machine) in running {
+            self.write(|writing| {
+                let connection = writing.transaction;
+                let (Some(mut standing), Some(steps)) = (
+                    row::load_standing(connection, job, machine)?,
+                    load_job(connection, job)?.map(|job| job.steps),
+                ) else {
+                    return Ok(());
+                };
+                let before = standing.clone();
+                if standing.tick(&steps, writing.now) {
+                    let progress = load_job_machine(connection, job, machine)?.and_then(|row| row.progress);
+                    if standing.state == JobState::Failed {
+                        let target = before.begun.as_ref().and_then(|begun| begun.disk.as_ref());
+                        leave_half_written(writing, machine, target, progress.as_ref())?;
+                    }
+                    save_standing(connection, job, machine, &standing)?;
+                    note(writing, job, machine);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn change_standings(
+        &self,
+        job: JobId,
+        actor: &Actor,
+        verb: &str,
+        machines: Option<&[MachineId]>,
+        change: impl Fn(&mut Standing, Identity, Time) -> bool,
+    ) -> Result<usize> {
+        self.write(|writing| {
+            let connection = writing.transaction;
+            if load_job(connection, job)?.is_none() {
+                return Err(Error::not_found("such job"));
+            }
+            let mut rows = Vec::new();
+            {
+                let mut statement = connection.prepare_cached(&format!("{} WHERE job = ?1", row::SELECT))?;
+                let mut found = statement.query([job.to_string()])?;
+                while let Some(row) = found.next()? {
+                    rows.push(job_machine_of(row)?);
+                }
+            }
+            let mut changed = Vec::new();
+            for JobMachineRow {
+                machine,
+                mut standing,
+                ..
+            } in rows
+            {
+                if machines.is_some_and(|machines| !machines.contains(&machine)) {
+                    continue;
+                }
+                let facts = load_machine(connection, machine)?
+                    .map(|machine| machine.facts)
+                    .unwrap_or_default();
+                if change(&mut standing, Identity::of(&facts), writing.now) {
+                    save_standing(connection, job, machine, &standing)?;
+                    note(writing, job, machine);
+                    changed.push(machine);
+                }
+            }
+            if !changed.is_empty() {
+                let after = serde_json::json!({ "machines": changed });
+                writing.audit(actor, verb, "job", job, None, Some(after))?;
+            }
+            Ok(changed.len())
+        })
+    }
+}
+
+/// Notes that a machine's place in a job changed, and with it the job and the machine.
+pub(crate) fn note(writing: &mut Writing<'_>, job: JobId, machine: MachineId) {
+    writing.changed(Subject::JobMachine { job, machine });
+    writing.changed(Subject::Job { id: job });
+    writing.changed(Subject::Machine { id: machine });
+}
+
+pub(crate) fn save_evidence(
+    connection: &Connection,
+    job: JobId,
+    machine: MachineId,
+    evidence: &Evidence,
+    now: Time,
+) -> Result<()> {
+    let [log, dmesg, smart, screen] =
+        [&evidence.log, &evidence.dmesg, &evidence.smart, &evidence.screen].map(|text| end_of(text));
+    connection.execute(
+        "INSERT OR REPLACE INTO evidence (job, machine, at, log, dmesg, smart, screen) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![job.to_string(), machine.to_string(), now.0, log, dmesg, smart, screen],
+    )?;
+    Ok(())
+}
+
+/// The end of a text, at most [`Evidence::MAX_LEN`] bytes of it.
+fn end_of(text: &str) -> &str {
+    let mut from = text.len().saturating_sub(Evidence::MAX_LEN);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    &text[from..]
+}
+
+fn replay(connection: &Connection, actor: &Actor, key: &str, request: &[u8; 32]) -> Result<Option<JobId>> {
+    let found: Option<(Vec<u8>, String)> = connection
+        .query_row(
+            "SELECT request, job FROM idempotency WHERE user = ?1 AND key = ?2",
+            [&actor.name, key],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    match found {
+        None => Ok(None),
+        Some((known, job)) if known == request => Ok(Some(row::parse_id(&job)?)),
+        Some(_) => Err(Error::new(
+            ErrorKind::Invalid,
+            "idempotency-key-reused",
+            "this idempotency key was used for another job",
+            "take a new key for each job",
+        )),
+    }
+}

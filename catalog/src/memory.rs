@@ -1,0 +1,279 @@
+//! What must be answered without asking SQLite: boot plans (a firmware does not wait), keys of agents' sessions, progress.
+//!
+//! Everything here but progress and boot sightings is a copy of rows; it is read again after each transaction that touches
+//! them.
+
+use crate::{
+    Catalog,
+    agent::{DepotRight, SessionMemory, load_session},
+    decision::decide,
+    error::Result,
+    job::{load_job, load_standing, open_jobs},
+    machine::{Signs, load_signs},
+    secret::SecretHash,
+    setting::{self, Settings},
+    time::Time,
+};
+use protocol::{
+    JobId, MachineId,
+    boot::{BootFacts, BootPlan},
+    job::{JobState, Progress},
+    mac::MacAddr,
+    machine::is_placeholder_uuid,
+};
+use rusqlite::Connection;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    hash::Hash,
+    sync::PoisonError,
+    time::Duration,
+};
+use uuid::Uuid;
+
+/// What decides a known machine's boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownMachine {
+    /// It is banned.
+    pub quarantined: bool,
+    /// As far as is known, nothing on its disks boots.
+    pub nothing_bootable: bool,
+    /// Jobs that are not over, oldest first.
+    pub open_jobs: Vec<JobId>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) settings: Settings,
+    machines: HashMap<MachineId, (KnownMachine, Signs)>,
+    by_uuid: HashMap<Uuid, HashSet<MachineId>>,
+    by_mac: HashMap<MacAddr, HashSet<MachineId>>,
+    sessions: HashMap<MachineId, SessionMemory>,
+    keys: HashMap<SecretHash, (MachineId, KeyKind)>,
+    pub(crate) live: HashMap<(JobId, MachineId), Live>,
+    sightings: Sightings,
+}
+
+/// Which of a session's keys was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    Current,
+    Previous,
+}
+
+/// The agent's last word on a running step, not yet written down.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    pub(crate) progress: Progress,
+    pub(crate) at: Time,
+    pub(crate) told_at: Time,
+    pub(crate) written: bool,
+}
+
+/// Rows of machines as they are after a transaction; `None` for a machine that is gone.
+pub(crate) type FreshMachines = Vec<(MachineId, Option<(KnownMachine, Signs)>, Option<SessionMemory>)>;
+
+impl Memory {
+    pub(crate) fn load(connection: &Connection) -> Result<Self> {
+        let mut statement = connection.prepare("SELECT id FROM machine")?;
+        let ids: BTreeSet<MachineId> = statement
+            .query_map([], |row| row.get::<_, String>(0))?
+            .filter_map(|id| id.ok()?.parse().ok())
+            .collect();
+        let mut memory = Self {
+            settings: setting::load(connection)?,
+            ..Self::default()
+        };
+        memory.apply(Self::read_machines(connection, &ids)?);
+        Ok(memory)
+    }
+
+    pub(crate) fn read_machines(connection: &Connection, ids: &BTreeSet<MachineId>) -> Result<FreshMachines> {
+        let mut fresh = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some((quarantined, nothing_bootable, signs)) = load_signs(connection, *id)? else {
+                fresh.push((*id, None, None));
+                continue;
+            };
+            let open_jobs = open_jobs(connection, *id)?;
+            let session = match load_session(connection, *id)? {
+                Some(mut session) => {
+                    if let Some(job) = session.job
+                        && let Some(standing) = load_standing(connection, job, *id)?
+                        && standing.state == JobState::Running
+                        && standing.begun.is_some()
+                    {
+                        let steps = load_job(connection, job)?
+                            .map(|job| job.steps)
+                            .unwrap_or_default();
+                        session.step_index = Some(standing.step_index);
+                        session.cancel_requested = standing.cancel_requested;
+                        session.right = DepotRight::of(&standing, job, &steps);
+                    }
+                    Some(session)
+                }
+                None => None,
+            };
+            fresh.push((
+                *id,
+                Some((
+                    KnownMachine {
+                        quarantined,
+                        nothing_bootable,
+                        open_jobs,
+                    },
+                    signs,
+                )),
+                session,
+            ));
+        }
+        Ok(fresh)
+    }
+
+    pub(crate) fn apply(&mut self, fresh: FreshMachines) {
+        for (id, machine, session) in fresh {
+            if let Some((_, old)) = self.machines.remove(&id) {
+                old.uuid
+                    .iter()
+                    .for_each(|uuid| leave(&mut self.by_uuid, uuid, id));
+                old.macs.iter().for_each(|mac| leave(&mut self.by_mac, mac, id));
+            }
+            if let Some((known, signs)) = machine {
+                for uuid in &signs.uuid {
+                    self.by_uuid.entry(*uuid).or_default().insert(id);
+                }
+                for mac in &signs.macs {
+                    self.by_mac.entry(*mac).or_default().insert(id);
+                }
+                self.machines.insert(id, (known, signs));
+            }
+            let old = self.sessions.remove(&id);
+            if let Some(old) = &old {
+                self.keys.remove(&old.key);
+                if let Some(key) = &old.previous_key {
+                    self.keys.remove(key);
+                }
+            }
+            if let Some(mut session) = session {
+                if let Some(old) = old.filter(|old| old.id == session.id) {
+                    session.last_seen_at = session.last_seen_at.max(old.last_seen_at);
+                    session.told_to_leave = old.told_to_leave;
+                }
+                self.keys.insert(session.key, (id, KeyKind::Current));
+                if let Some(key) = session.previous_key {
+                    self.keys.insert(key, (id, KeyKind::Previous));
+                }
+                self.sessions.insert(id, session);
+            }
+        }
+    }
+
+    pub(crate) fn machine(&self, id: MachineId) -> Option<&KnownMachine> {
+        self.machines.get(&id).map(|(known, _)| known)
+    }
+
+    pub(crate) fn session(&self, machine: MachineId) -> Option<&SessionMemory> {
+        self.sessions.get(&machine)
+    }
+
+    pub(crate) fn session_mut(&mut self, machine: MachineId) -> Option<&mut SessionMemory> {
+        self.sessions.get_mut(&machine)
+    }
+
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (&MachineId, &SessionMemory)> {
+        self.sessions.iter()
+    }
+
+    pub(crate) fn by_key(&self, key: &SecretHash) -> Option<(MachineId, KeyKind, &SessionMemory)> {
+        let (machine, kind) = self.keys.get(key)?;
+        Some((*machine, *kind, self.sessions.get(machine)?))
+    }
+
+    /// Notes that an agent said hello through this adapter.
+    pub(crate) fn sight(&mut self, mac: MacAddr, machine: MachineId, now: Time) {
+        self.sightings.agents.insert(mac, machine, now);
+    }
+
+    /// The record that boot facts lead to, if they lead to exactly one.
+    fn find(&self, facts: &BootFacts, now: Time) -> Option<&KnownMachine> {
+        let told = facts.uuid.or_else(|| self.sightings.uuids.get(&facts.mac, now));
+        let by_uuid = told.filter(|uuid| !is_placeholder_uuid(uuid)).and_then(|uuid| {
+            // Firmware writes the first three fields of option 97 in either byte order.
+            only(self.by_uuid.get(&uuid))
+                .or_else(|| only(self.by_uuid.get(&Uuid::from_bytes_le(*uuid.as_bytes()))))
+        });
+        let id = by_uuid
+            .or_else(|| only(self.by_mac.get(&facts.mac)))
+            .or_else(|| self.sightings.agents.get(&facts.mac, now))?;
+        self.machine(id)
+    }
+}
+
+impl Catalog {
+    /// What a machine boots, from memory, in microseconds.
+    #[must_use]
+    pub fn plan(&self, facts: &BootFacts) -> BootPlan {
+        let now = self.now();
+        if let Some(uuid) = facts.uuid {
+            let mut memory = self.0.memory.write().unwrap_or_else(PoisonError::into_inner);
+            memory.sightings.uuids.insert(facts.mac, uuid, now);
+        }
+        let memory = self.memory();
+        decide(facts, memory.find(facts, now), &memory.settings)
+    }
+}
+
+/// What was seen of adapters lately. A boot loader names only its MAC; the firmware named the UUID moments before. A USB
+/// adapter belongs to no record, but moments ago an agent said hello through it.
+#[derive(Debug, Default)]
+struct Sightings {
+    uuids: Recent<MacAddr, Uuid>,
+    agents: Recent<MacAddr, MachineId>,
+}
+
+/// A bounded memory of the last minutes.
+#[derive(Debug)]
+struct Recent<K, V>(HashMap<K, (V, Time)>);
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash, V: Copy> Recent<K, V> {
+    const KEPT: Duration = Duration::from_secs(15 * 60);
+    const MAX: usize = 8192;
+
+    fn insert(&mut self, key: K, value: V, now: Time) {
+        if self.0.len() >= Self::MAX {
+            self.0.retain(|_, (_, at)| now.since(*at) < Self::KEPT / 3);
+            if self.0.len() >= Self::MAX {
+                // A flood of invented addresses: it may push out what is kept, and costs no more memory.
+                self.0.clear();
+            }
+        }
+        self.0.insert(key, (value, now));
+    }
+
+    fn get(&self, key: &K, now: Time) -> Option<V> {
+        self.0
+            .get(key)
+            .filter(|(_, at)| now.since(*at) < Self::KEPT)
+            .map(|(value, _)| *value)
+    }
+}
+
+fn leave<K: Eq + Hash>(index: &mut HashMap<K, HashSet<MachineId>>, key: &K, id: MachineId) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(key);
+        }
+    }
+}
+
+fn only(ids: Option<&HashSet<MachineId>>) -> Option<MachineId> {
+    ids.filter(|ids| ids.len() == 1)
+        .and_then(|ids| ids.iter().next().copied())
+}
