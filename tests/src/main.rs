@@ -1,2 +1,157 @@
 #![doc = include_str!("../README.md")]
-fn main() {}
+
+mod administrator;
+mod appliance;
+mod console;
+mod contents;
+mod disk;
+mod firmware;
+mod firmware_variables;
+mod machine;
+mod master;
+mod monitor;
+mod network;
+mod process;
+mod scenario;
+mod scenarios;
+mod stage;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Parser, Subcommand};
+use stage::Tools;
+use std::{path::PathBuf, process::ExitCode};
+
+/// The lab: virtual networks, real firmware, scenarios by name. `cargo xtask lab` builds what it needs and calls it.
+#[derive(Parser)]
+#[command(name = "lab", version)]
+struct Arguments {
+    /// The built `amorce` program.
+    #[arg(long, value_name = "FILE")]
+    amorce: PathBuf,
+    /// The built `imager` program.
+    #[arg(long, value_name = "FILE")]
+    imager: PathBuf,
+    /// Kernel, initrd and loaders, as `amorce` wants them under `boot/` in its data folder.
+    #[arg(long, value_name = "DIR")]
+    boot_files: PathBuf,
+    /// Where masters and evidence are kept between runs.
+    #[arg(long, value_name = "DIR")]
+    cache: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Names the scenarios and what they prove.
+    List,
+    /// Runs scenarios.
+    Run {
+        /// Their names; none means all that run every day.
+        names: Vec<String>,
+        /// All of them, also those too long for every day.
+        #[arg(long, conflicts_with = "names")]
+        full: bool,
+        /// How many at a time.
+        #[arg(long, default_value_t = 1)]
+        at_once: usize,
+        /// Writes the verdicts there as JSON.
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
+    /// Makes master A unless it is in the cache, and prints where it is.
+    Master {
+        /// The variant with an MBR.
+        #[arg(long)]
+        mbr: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<bool> {
+    let Arguments {
+        amorce,
+        imager,
+        boot_files,
+        cache,
+        command,
+    } = Arguments::parse();
+    let tools = Tools {
+        amorce,
+        imager,
+        boot_files,
+        cache,
+    };
+    match command {
+        Command::List => {
+            for scenario in scenario::all() {
+                println!("{:<18} {}", scenario.name, scenario.proves);
+            }
+            Ok(true)
+        }
+        Command::Master { mbr } => {
+            let table = if mbr {
+                master::Table::Mbr
+            } else {
+                master::Table::Gpt
+            };
+            println!("{}", master::image(&tools.cache, table)?.display());
+            Ok(true)
+        }
+        Command::Run {
+            names,
+            full,
+            at_once,
+            report,
+        } => {
+            prepare()?;
+            let chosen = if names.is_empty() {
+                scenario::all()
+                    .iter()
+                    .filter(|scenario| full || scenario.daily)
+                    .collect()
+            } else {
+                names
+                    .iter()
+                    .map(|name| scenario::find(name))
+                    .collect::<Result<Vec<_>>>()?
+            };
+            let verdicts = scenario::run(&chosen, &tools, at_once);
+            if let Some(path) = report {
+                let text =
+                    serde_json::to_string_pretty(&verdicts).context("cannot write verdicts as JSON")?;
+                std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            }
+            let failed = verdicts.iter().filter(|verdict| !verdict.ok).count();
+            for verdict in &verdicts {
+                println!(
+                    "{:<18} {} {:>7.1} s",
+                    verdict.name,
+                    if verdict.ok { "ok    " } else { "FAILED" },
+                    verdict.seconds
+                );
+            }
+            println!("{} passed, {failed} failed", verdicts.len() - failed);
+            Ok(failed == 0)
+        }
+    }
+}
+
+fn prepare() -> Result<()> {
+    ensure!(
+        nix::unistd::geteuid().is_root(),
+        "the lab makes network namespaces; run it as root"
+    );
+    process::end_orderly_on_signals()?;
+    network::remove_leftovers()
+}

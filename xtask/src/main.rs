@@ -1,2 +1,110 @@
 #![doc = include_str!("../README.md")]
-fn main() {}
+
+mod apt;
+mod checks;
+mod lab;
+mod node;
+mod place;
+mod product;
+mod run;
+mod setup;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use place::Places;
+use std::{path::PathBuf, process::ExitCode};
+
+/// Everything a developer types.
+#[derive(Parser)]
+#[command(name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what this machine lacks.
+    Setup,
+    /// Show the whole path on virtual machines, then keep the page up.
+    Demo {
+        /// End when the last step is done, with an exit code that tells whether all went well.
+        #[arg(long)]
+        once: bool,
+        /// Write what each step took there, as JSON.
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
+    /// Check everything that must hold.
+    Test {
+        /// Also what is too long for every day.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Run one end-to-end scenario.
+    Lab {
+        /// Its name.
+        #[arg(required_unless_present = "list")]
+        name: Option<String>,
+        /// Name all scenarios.
+        #[arg(long)]
+        list: bool,
+    },
+    /// Measure something against its peer.
+    Bench {
+        /// Its name.
+        #[arg(required_unless_present = "list")]
+        name: Option<String>,
+        /// Name all measurements.
+        #[arg(long)]
+        list: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(if error.downcast_ref::<setup::Unfit>().is_some() {
+                3
+            } else {
+                1
+            })
+        }
+    }
+}
+
+fn run(command: Command) -> Result<bool> {
+    let places = Places::find()?;
+    let node = setup::set_up(&places)?;
+    let lab = |words: &[&std::ffi::OsStr]| -> Result<bool> {
+        lab::build(&places, &node)?;
+        run::follow(lab::command(&places).args(words), |_| {})
+    };
+    match command {
+        Command::Setup => {
+            println!("setup: nothing is missing");
+            Ok(true)
+        }
+        Command::Test { full } => checks::run(&places, &node, full),
+        Command::Lab { list: true, .. } => lab(&["list".as_ref()]),
+        Command::Lab { name, .. } => lab(&["run".as_ref(), name.unwrap_or_default().as_ref()]),
+        Command::Bench { list: true, .. } => lab(&["bench".as_ref(), "--list".as_ref()]),
+        Command::Bench { name, .. } => lab(&["bench".as_ref(), name.unwrap_or_default().as_ref()]),
+        Command::Demo { once, report } => {
+            let mut words = vec!["demo".into()];
+            if once {
+                words.push("--once".into());
+            }
+            if let Some(report) = report {
+                words.extend(["--report".into(), std::path::absolute(report)?.into_os_string()]);
+            }
+            lab(&words
+                .iter()
+                .map(std::ffi::OsString::as_os_str)
+                .collect::<Vec<_>>())
+        }
+    }
+}
