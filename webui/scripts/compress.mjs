@@ -1,9 +1,11 @@
 // Compresses what was built, once, at build time: the appliance sends these bytes as they are.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
 const dist = new URL('../dist/', import.meta.url);
+// The bundler's own list of files was for the check of sizes; the appliance does not need it.
+await rm(new URL('.vite', dist), { recursive: true, force: true });
 const files = (await readdir(dist, { recursive: true })).filter((name) => /\.(html|js|css|svg|json|txt)$/.test(name));
 await Promise.all(
   files.map(async (name) => {

@@ -1,0 +1,146 @@
+// Every screen, French and English, light and dark, wide and phone, against the pretended appliance. Each screen is also
+// looked at by axe (WCAG 2.2 AA), for breaches of the content security policy, and for what is wider than the window.
+// `npm run screenshots [NAME…]` → screenshots/NAME-fr-light-wide.png …
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { startAppliance } from '../mock/appliance.mjs';
+import { openBrowser, watchPage } from './browser.mjs';
+
+const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const folder = new URL('../screenshots/', import.meta.url);
+await mkdir(folder, { recursive: true });
+const wanted = process.argv.slice(2);
+
+/** @typedef {Awaited<ReturnType<typeof startAppliance>>} Appliance */
+/** @typedef {import('playwright-core').Page} Page */
+
+/** A site in the middle of a morning's work. @param {Appliance} appliance */
+function workingSite(appliance) {
+  const { world, addJob, changeRow } = appliance;
+  const room = world.machines.filter((machine) => machine.label.startsWith('S204'));
+  const old = addJob({ machines: [room[0]?.id ?? ''], steps: [{ kind: 'capture', master: 'Debian 12 salle info', disk: null }, { kind: 'reboot' }] });
+  for (const row of old.machines) {
+    changeRow(old, row, {
+      state: 'done',
+      step_index: 2,
+      results: [{ version: 3, bytes_disk: 256e9, bytes_used: 31.4e9, bytes_read: 31.4e9, bytes_new: 2.1e9, bytes_stored: 0.9e9, bytes_sent: 0.9e9, bytes_written: 0, chunks: 31000, chunks_new: 2100, seconds: 341, notes: [] }],
+    });
+  }
+  const restore = addJob({
+    title: 'Rentrée, salle S204',
+    machines: room.map((machine) => machine.id),
+    steps: [{ kind: 'restore', master: { name: 'Debian 12 salle info', version: 3 }, disk: null, read_back: 'full' }, { kind: 'reboot' }],
+  });
+  const rows = restore.machines;
+  /** @param {number} share */
+  const progress = (share) => ({ phase: 'writing', bytes_done: 31.4e9 * share, bytes_total: 31.4e9, bytes_per_second: 104e6, seconds_left: Math.round((31.4e9 * (1 - share)) / 104e6) });
+  const [one, two, three, four, five] = rows;
+  if (one) changeRow(restore, one, { state: 'done', step_index: 2, results: [{ version: 3, bytes_disk: 256e9, bytes_used: 31.4e9, bytes_read: 31.4e9, bytes_new: 0, bytes_stored: 0, bytes_sent: 14.2e9, bytes_written: 31.4e9, chunks: 31000, chunks_new: 0, seconds: 341, notes: ['the backup partition table was moved to the end of the larger disk'] }] });
+  if (two) changeRow(restore, two, { state: 'running', progress: progress(0.62) });
+  if (three) changeRow(restore, three, { state: 'running', progress: progress(0.13) });
+  if (four) changeRow(restore, four, { state: 'failed', has_evidence: true, problem: { code: 'write-failed', title: 'writing 1 MiB at byte 45267025920 of disk sda: Input/output error', remedy: 'replace the disk', status: 0 } });
+  if (five) changeRow(restore, five, { state: 'waiting', problem: { code: 'disk-ambiguous', title: 'the machine has two disks and none was named', remedy: 'choose one', status: 0 }, choice: { disks: world.machines.find((machine) => machine.label === 'CDI-accueil')?.facts.disks ?? [] } });
+  return { restore, room };
+}
+
+/** @type {{ name: string, scene: string, loggedIn?: boolean, path: (appliance: Appliance) => string, ready: string, act?: (page: Page, appliance: Appliance) => Promise<void> }[]} */
+const SCREENS = [
+  { name: 'first-run', scene: 'first-run', loggedIn: false, path: ({ code }) => `/#code=${code}`, ready: '#first-name' },
+  { name: 'login', scene: 'school', loggedIn: false, path: () => '/', ready: '#login-name', act: async (page) => {
+    await page.fill('#login-name', 'camille');
+    await page.fill('#login-password', 'nope');
+    await page.press('#login-password', 'Enter');
+    await page.waitForSelector('.pf-v6-c-alert');
+  } },
+  { name: 'machines-empty', scene: 'empty', path: () => '/machines', ready: '.amorce-first-steps .amorce-network' },
+  { name: 'machines', scene: 'school', path: () => '/machines', ready: 'table', act: async (page) => {
+    for (const row of [1, 2, 3]) await page.locator('tbody input[type=checkbox]').nth(row).check();
+  } },
+  { name: 'machine-name', scene: 'school', path: () => '/machines', ready: 'table', act: async (page) => {
+    await page.locator('tbody button').first().click();
+    await page.waitForSelector('#name-field');
+  } },
+  { name: 'machine', scene: 'school', path: ({ world }) => `/machines/${world.machines.find((machine) => machine.label.startsWith('CDI'))?.id}`, ready: '.amorce-parts' },
+  { name: 'machine-working', scene: 'school', path: ({ jobs }) => `/machines/${jobs[0]?.machines[1]?.machine}`, ready: '.amorce-progress' },
+  { name: 'masters', scene: 'school', path: () => '/masters', ready: 'table' },
+  { name: 'masters-empty', scene: 'empty', path: () => '/masters', ready: '.pf-v6-c-empty-state' },
+  { name: 'jobs', scene: 'school', path: () => '/jobs', ready: '.amorce-progress' },
+  { name: 'jobs-empty', scene: 'empty', path: () => '/jobs', ready: '.pf-v6-c-empty-state' },
+  { name: 'job', scene: 'school', path: ({ jobs }) => `/jobs/${jobs[0]?.job.id}`, ready: '.amorce-progress' },
+  { name: 'job-cancel', scene: 'school', path: ({ jobs }) => `/jobs/${jobs[0]?.job.id}`, ready: '.amorce-progress', act: async (page) => {
+    await page.locator('.amorce-heading button.pf-m-danger').click();
+    await page.waitForSelector('[role=dialog]');
+  } },
+  { name: 'job-evidence', scene: 'school', path: ({ jobs }) => `/jobs/${jobs[0]?.job.id}`, ready: '.amorce-progress', act: async (page) => {
+    await page.locator('td .amorce-buttons button.pf-m-link').first().click();
+    await page.waitForSelector('.amorce-evidence');
+  } },
+  { name: 'job-disk', scene: 'school', path: ({ jobs }) => `/jobs/${jobs[0]?.job.id}`, ready: '.amorce-progress', act: async (page) => {
+    await page.locator('td .amorce-buttons button.pf-m-primary').first().click();
+    await page.waitForSelector('[role=dialog] .amorce-parts');
+    await page.locator('[role=dialog] input[type=radio]').nth(1).check();
+  } },
+  { name: 'capture', scene: 'school', path: ({ world }) => `/capture?machine=${world.machines[1]?.id}`, ready: '#capture-master', act: async (page) => {
+    await page.fill('#capture-master', 'Poste CDI');
+  } },
+  { name: 'capture-choose', scene: 'school', path: () => '/capture', ready: '.amorce-picker-list li' },
+  { name: 'restore', scene: 'school', path: ({ world }) => `/restore?machines=${world.machines.slice(0, 4).map((machine) => machine.id).join()}&master=Debian+12+salle+info&version=3`, ready: '#restore-count', act: async (page) => {
+    await page.fill('#restore-count', '4');
+  } },
+  { name: 'restore-stopped', scene: 'school', path: ({ world }) => `/restore?machines=${world.machines.slice(8).map((machine) => machine.id).join()}&master=Debian+12+salle+info&version=2`, ready: '.amorce-remark-stop' },
+  { name: 'settings', scene: 'school', path: () => '/settings', ready: '.pf-v6-c-progress' },
+  { name: 'connection-lost', scene: 'school', path: () => '/machines', ready: 'table', act: async (page, appliance) => {
+    appliance.stop();
+    await page.waitForSelector('.pf-v6-c-banner');
+  } },
+];
+
+const faults = /** @type {string[]} */ ([]);
+const browser = await openBrowser();
+try {
+  for (const screen of SCREENS) {
+    if (wanted.length > 0 && !wanted.includes(screen.name)) continue;
+    for (const language of ['fr', 'en']) {
+      for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+        for (const [width, viewport] of Object.entries({ wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } })) {
+          const appliance = await startAppliance({ scene: screen.scene, tick: 0, loggedIn: screen.loggedIn ?? true });
+          if (screen.scene === 'school') workingSite(appliance);
+          const context = await browser.newContext({ viewport, colorScheme, locale: language === 'fr' ? 'fr-FR' : 'en-GB', timezoneId: 'Europe/Paris', reducedMotion: 'reduce' });
+          const page = await context.newPage();
+          watchPage(page, faults);
+          const name = `${screen.name}-${language}-${colorScheme}-${width}`;
+          try {
+            await page.goto(appliance.url + screen.path(appliance));
+            await page.waitForSelector(screen.ready, { timeout: 10_000 });
+            await screen.act?.(page, appliance);
+            // Letters and images are in place; what still loads says so and is waited for.
+            await page.waitForFunction(() => document.querySelector('.amorce-loading') === null);
+            await page.screenshot({ path: new URL(`${name}.png`, folder).pathname, fullPage: true });
+            const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+            if (overflow > 0) faults.push(`${name}: the page is ${overflow} px wider than the window`);
+            await page.evaluate(axeSource);
+            const found = await page.evaluate(async () => {
+              // @ts-expect-error axe was just put there
+              const report = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] });
+              return report.violations.map((/** @type {any} */ each) => `${each.id}: ${each.help} (${each.nodes.map((/** @type {any} */ node) => node.target.join(' ')).slice(0, 3).join('; ')})`);
+            });
+            for (const each of found) faults.push(`${name}: axe ${each}`);
+          } catch (error) {
+            faults.push(`${name}: ${error instanceof Error ? error.message.split('\n').slice(0, 3).join(' ') : error}`);
+          } finally {
+            await context.close();
+            appliance.stop();
+          }
+        }
+      }
+    }
+    console.log(screen.name);
+  }
+} finally {
+  await browser.close();
+}
+if (faults.length > 0) {
+  console.error([...new Set(faults)].join('\n'));
+  process.exit(1);
+}
+console.log('no breach of the policy, no axe violation, nothing wider than the window');
