@@ -32,7 +32,11 @@ pub(super) fn identify_volume(volume: &Volume<'_>) -> Kind {
         [] => Kind::Unknown,
         [one] => *one,
         // A container's or array's mark stands above what shines through from inside of it.
-        several => several.iter().copied().find(|kind| is_container(*kind)).unwrap_or(Kind::Ambiguous),
+        several => several
+            .iter()
+            .copied()
+            .find(|kind| is_container(*kind))
+            .unwrap_or(Kind::Ambiguous),
     }
 }
 
@@ -42,9 +46,11 @@ pub(super) fn raw_reason(kind: Kind) -> String {
         Kind::Unknown => "no filesystem that is known".into(),
         Kind::Ambiguous => "the marks of more than one filesystem are on it".into(),
         Kind::Luks => "a LUKS container: what is free inside cannot be seen without its key".into(),
-        Kind::BitLocker => "encrypted by BitLocker; to make a small master that runs on other machines, decrypt it first \
+        Kind::BitLocker => {
+            "encrypted by BitLocker; to make a small master that runs on other machines, decrypt it first \
                             (manage-bde -off)"
-            .into(),
+                .into()
+        }
         Kind::MdMember | Kind::IntelRaidMember | Kind::StorageSpaces => {
             format!("a {kind}: a filesystem may lie across several disks")
         }
@@ -55,14 +61,22 @@ pub(super) fn raw_reason(kind: Kind) -> String {
 fn is_container(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::Luks | Kind::BitLocker | Kind::MdMember | Kind::IntelRaidMember | Kind::Lvm2 | Kind::StorageSpaces
+        Kind::Luks
+            | Kind::BitLocker
+            | Kind::MdMember
+            | Kind::IntelRaidMember
+            | Kind::Lvm2
+            | Kind::StorageSpaces
     )
 }
 
 fn candidates(volume: &Volume<'_>) -> Vec<Kind> {
     let at = |offset: u64, magic: &[u8]| volume.read(offset, magic.len()).is_ok_and(|bytes| bytes == magic);
     let before_end = |distance: u64, magic: &[u8]| {
-        volume.len().checked_sub(distance).is_some_and(|offset| at(offset, magic))
+        volume
+            .len()
+            .checked_sub(distance)
+            .is_some_and(|offset| at(offset, magic))
     };
     let mut kinds = Vec::new();
     let mut note = |found: bool, kind: Kind| {
@@ -89,7 +103,9 @@ fn candidates(volume: &Volume<'_>) -> Vec<Kind> {
     let lvm = (0..4).any(|sector| at(512 * sector, b"LABELONE") && at(512 * sector + 24, b"LVM2 001"));
     note(lvm, Kind::Lvm2);
     note(is_md_member(volume), Kind::MdMember);
-    let intel = [1024, 2048, 8192].into_iter().any(|distance| before_end(distance, b"Intel Raid ISM Cfg Sig. "));
+    let intel = [1024, 2048, 8192]
+        .into_iter()
+        .any(|distance| before_end(distance, b"Intel Raid ISM Cfg Sig. "));
     note(intel, Kind::IntelRaidMember);
     note(swap::find_signature(volume).is_some(), Kind::Swap);
     if let Some(kind) = fat::identify(volume).filter(|_| !kinds.contains(&Kind::BitLocker)) {
@@ -103,11 +119,17 @@ fn candidates(volume: &Volume<'_>) -> Vec<Kind> {
 fn is_md_member(volume: &Volume<'_>) -> bool {
     const MAGIC: u32 = 0xA92B_4EFC;
     let magic_at = |offset: u64, version: u32| {
-        volume.read(offset, 8).is_ok_and(|bytes| field::le32(&bytes, 0) == MAGIC && field::le32(&bytes, 4) == version)
+        volume
+            .read(offset, 8)
+            .is_ok_and(|bytes| field::le32(&bytes, 0) == MAGIC && field::le32(&bytes, 4) == version)
     };
     let length = volume.len();
     magic_at(0, 1)
         || magic_at(4096, 1)
-        || length.checked_sub(8192).is_some_and(|end| magic_at(end & !4095, 1))
-        || (length & !65535).checked_sub(65536).is_some_and(|end| magic_at(end, 0))
+        || length
+            .checked_sub(8192)
+            .is_some_and(|end| magic_at(end & !4095, 1))
+        || (length & !65535)
+            .checked_sub(65536)
+            .is_some_and(|end| magic_at(end, 0))
 }

@@ -221,7 +221,9 @@ impl Mapping {
             uuid: None,
             block_size_bytes: 4096,
             notes: Vec::new(),
-            outcome: Outcome::Raw { reason: reason.into() },
+            outcome: Outcome::Raw {
+                reason: reason.into(),
+            },
         }
     }
 

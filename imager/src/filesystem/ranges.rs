@@ -65,7 +65,9 @@ impl Ranges {
             return true;
         }
         let index = self.0.partition_point(|own| own.end <= range.start);
-        self.0.get(index).is_some_and(|own| own.start <= range.start && range.end <= own.end)
+        self.0
+            .get(index)
+            .is_some_and(|own| own.start <= range.start && range.end <= own.end)
     }
 
     /// Bytes that are in either set.
@@ -153,7 +155,11 @@ impl RangesBuilder {
     /// A builder that keeps at most about `limit` ranges.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { ranges: Vec::new(), limit: limit.max(2), hole_bytes: 1 }
+        Self {
+            ranges: Vec::new(),
+            limit: limit.max(2),
+            hole_bytes: 1,
+        }
     }
 
     /// Adds a range whose start is not before that of any range added earlier. One that is, is still added safely: the
@@ -228,7 +234,10 @@ mod tests {
     }
 
     fn any_ranges() -> impl Strategy<Value = Vec<Range<u64>>> {
-        proptest::collection::vec((0u64..250, 0u64..40).prop_map(|(start, length)| start..start + length), 0..20)
+        proptest::collection::vec(
+            (0u64..250, 0u64..40).prop_map(|(start, length)| start..start + length),
+            0..20,
+        )
     }
 
     proptest! {

@@ -29,7 +29,9 @@ pub(super) fn find_signature(volume: &Volume<'_>) -> Option<(Signature, u64)> {
         let signature = match bytes.as_slice() {
             b"SWAPSPACE2" | b"SWAP-SPACE" => Signature::Swap,
             b"LINHIB0001" => Signature::Hibernated,
-            other if other.starts_with(b"S1SUSPEND") || other.starts_with(b"S2SUSPEND") => Signature::Hibernated,
+            other if other.starts_with(b"S1SUSPEND") || other.starts_with(b"S2SUSPEND") => {
+                Signature::Hibernated
+            }
             other if other.starts_with(b"ULSUSPEND") => Signature::Hibernated,
             _ => return None,
         };

@@ -24,7 +24,14 @@ impl<'a> Volume<'a> {
     pub fn new(disk: &'a dyn ReadAt, partition: Range<u64>) -> Self {
         let end = partition.end.min(disk.len());
         let bytes = partition.start.min(end)..end;
-        Self { disk, bytes, window: RefCell::new(Window { start: 0, bytes: Vec::new() }) }
+        Self {
+            disk,
+            bytes,
+            window: RefCell::new(Window {
+                start: 0,
+                bytes: Vec::new(),
+            }),
+        }
     }
 
     /// Length of the partition.
@@ -53,7 +60,9 @@ impl<'a> Volume<'a> {
         let length = buffer.len() as u64;
         let inside = offset.checked_add(length).is_some_and(|end| end <= self.len());
         if !inside {
-            return Err(format!("{length} bytes at {offset} are beyond the end of the partition"));
+            return Err(format!(
+                "{length} bytes at {offset} are beyond the end of the partition"
+            ));
         }
         if length > WINDOW_BYTES / 2 {
             return self.fetch(offset, buffer);
@@ -71,7 +80,9 @@ impl<'a> Volume<'a> {
             *window = Window { start: offset, bytes };
         }
         let start = usize::try_from(offset - window.start).unwrap_or(usize::MAX);
-        let bytes = start.checked_add(buffer.len()).and_then(|end| window.bytes.get(start..end));
+        let bytes = start
+            .checked_add(buffer.len())
+            .and_then(|end| window.bytes.get(start..end));
         buffer.copy_from_slice(bytes.ok_or("a read outside its window")?);
         Ok(())
     }
@@ -90,7 +101,9 @@ impl<'a> Volume<'a> {
     }
 
     fn fetch(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String> {
-        self.disk.read_exact_at(buffer, self.bytes.start + offset).map_err(|error| error.chain())
+        self.disk
+            .read_exact_at(buffer, self.bytes.start + offset)
+            .map_err(|error| error.chain())
     }
 }
 

@@ -101,7 +101,9 @@ pub fn relocate_backup(primary: &[u8], sector_size_bytes: u32, disk_bytes: u64) 
     gpt.sector_zero = primary.get(..sector).unwrap_or_default().to_vec();
     let mut image = gpt.image(sector_size_bytes, disk_bytes)?;
     // Whatever lies between header and entries belongs to nobody, yet is kept as it was.
-    let entries_start = usize::try_from(gpt.primary_entries_lba).unwrap_or(usize::MAX).saturating_mul(sector);
+    let entries_start = usize::try_from(gpt.primary_entries_lba)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(sector);
     let between = 2 * sector..entries_start.min(image.primary.len()).min(primary.len());
     if let (Some(to), Some(from)) = (image.primary.get_mut(between.clone()), primary.get(between)) {
         to.copy_from_slice(from);
@@ -118,16 +120,26 @@ impl Gpt {
         let sector = u64::from(sector_size_bytes);
         let sectors = disk_bytes / sector.max(1);
         let entry_sectors = self.entry_sectors(sector_size_bytes);
-        let last_used =
-            self.partitions(sector_size_bytes).iter().map(|partition| partition.bytes.end).max().unwrap_or(0);
+        let last_used = self
+            .partitions(sector_size_bytes)
+            .iter()
+            .map(|partition| partition.bytes.end)
+            .max()
+            .unwrap_or(0);
         let needed = last_used
-            .max(self.primary_entries_lba.saturating_add(entry_sectors).saturating_mul(sector))
+            .max(
+                self.primary_entries_lba
+                    .saturating_add(entry_sectors)
+                    .saturating_mul(sector),
+            )
             .saturating_add(self.backup_bytes(sector_size_bytes));
         let usable_disk_bytes = sectors.saturating_mul(sector);
         if usable_disk_bytes < needed {
             return Err(Error::new(
                 ErrorKind::TooSmall,
-                format!("the partitions and their table need {needed} bytes, the disk has {usable_disk_bytes}"),
+                format!(
+                    "the partitions and their table need {needed} bytes, the disk has {usable_disk_bytes}"
+                ),
             )
             .with_remedy("use a disk of at least that size"));
         }
@@ -138,7 +150,8 @@ impl Gpt {
         let overflow = || Error::new(ErrorKind::Damaged, "partition table does not fit in memory");
         let sector_length = usize::try_from(sector).map_err(|_| overflow())?;
         let entries_length = usize::try_from(entry_sectors.saturating_mul(sector)).map_err(|_| overflow())?;
-        let entries_at = usize::try_from(self.primary_entries_lba.saturating_mul(sector)).map_err(|_| overflow())?;
+        let entries_at =
+            usize::try_from(self.primary_entries_lba.saturating_mul(sector)).map_err(|_| overflow())?;
 
         let mut primary = vec![0; entries_at.checked_add(entries_length).ok_or_else(overflow)?];
         self.copy_protective_mbr(&mut primary, sector_length, sectors);
@@ -150,7 +163,11 @@ impl Gpt {
         backup[..self.entries.len()].copy_from_slice(&self.entries);
         let header = self.header_for(backup_lba, PRIMARY_LBA, backup_entries_lba, last_usable_lba);
         backup[entries_length..entries_length + header.len()].copy_from_slice(&header);
-        Ok(GptImage { primary, backup, backup_offset: backup_entries_lba * sector })
+        Ok(GptImage {
+            primary,
+            backup,
+            backup_offset: backup_entries_lba * sector,
+        })
     }
 
     /// Ranges of the primary table: sectors 0 and 1, and the entries.
@@ -158,12 +175,18 @@ impl Gpt {
         let sector = u64::from(sector_size_bytes);
         let start = self.primary_entries_lba.saturating_mul(sector);
         let end = start.saturating_add(self.entry_sectors(sector_size_bytes).saturating_mul(sector));
-        if start == 2 * sector { std::iter::once(0..end).collect() } else { vec![0..2 * sector, start..end] }
+        if start == 2 * sector {
+            std::iter::once(0..end).collect()
+        } else {
+            vec![0..2 * sector, start..end]
+        }
     }
 
     /// Length of the backup table: entries in whole sectors, and one sector of header.
     pub(super) fn backup_bytes(&self, sector_size_bytes: u32) -> u64 {
-        self.entry_sectors(sector_size_bytes).saturating_add(1).saturating_mul(u64::from(sector_size_bytes))
+        self.entry_sectors(sector_size_bytes)
+            .saturating_add(1)
+            .saturating_mul(u64::from(sector_size_bytes))
     }
 
     /// The used entries, in entry order.
@@ -248,14 +271,19 @@ pub(super) struct FoundHeader {
 }
 
 /// Reads and checks the header at a sector and its entries; the error says what is wrong, in words.
-pub(super) fn read_header(disk: &dyn ReadAt, sector_size_bytes: u32, lba: u64) -> Result<FoundHeader, String> {
+pub(super) fn read_header(
+    disk: &dyn ReadAt,
+    sector_size_bytes: u32,
+    lba: u64,
+) -> Result<FoundHeader, String> {
     let sector = u64::from(sector_size_bytes);
     let sectors = disk.len() / sector.max(1);
     if lba >= sectors {
         return Err(format!("sector {lba} is beyond the end of the disk"));
     }
     let mut bytes = vec![0; usize::try_from(sector).map_err(|_| "sector size")?];
-    disk.read_exact_at(&mut bytes, lba * sector).map_err(|error| format!("reading it failed: {}", error.chain()))?;
+    disk.read_exact_at(&mut bytes, lba * sector)
+        .map_err(|error| format!("reading it failed: {}", error.chain()))?;
     if &bytes[..8] != b"EFI PART" {
         return Err("no signature".into());
     }
@@ -271,7 +299,10 @@ pub(super) fn read_header(disk: &dyn ReadAt, sector_size_bytes: u32, lba: u64) -
     }
     header[16..20].copy_from_slice(&crc.to_le_bytes());
     if u64_at(&header, 24) != lba {
-        return Err(format!("header of sector {} found at sector {lba}", u64_at(&header, 24)));
+        return Err(format!(
+            "header of sector {} found at sector {lba}",
+            u64_at(&header, 24)
+        ));
     }
     let entry_count = u32_at(&header, 80);
     let entry_bytes = u32_at(&header, 84);
@@ -283,7 +314,9 @@ pub(super) fn read_header(disk: &dyn ReadAt, sector_size_bytes: u32, lba: u64) -
         return Err(format!("{entry_count} entries of {entry_bytes} bytes"));
     }
     let entries_lba = u64_at(&header, 72);
-    let entries_end_lba = entries_lba.checked_add(entries_length.div_ceil(sector)).ok_or("entries' place")?;
+    let entries_end_lba = entries_lba
+        .checked_add(entries_length.div_ceil(sector))
+        .ok_or("entries' place")?;
     if entries_lba < 2 || entries_end_lba > sectors {
         return Err(format!("entries at sector {entries_lba}"));
     }
@@ -330,7 +363,9 @@ fn guid_at(bytes: &[u8], at: usize) -> Guid {
 }
 
 fn name_at(entry: &[u8]) -> String {
-    let units = entry[56..128].chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let units = entry[56..128]
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
     char::decode_utf16(units.take_while(|unit| *unit != 0))
         .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect()

@@ -84,8 +84,20 @@ pub(super) fn entries(sector: &[u8]) -> Option<[Entry; 4]> {
     }
     let entry = |index: usize| {
         let bytes = &sector[ENTRIES_OFFSET + 16 * index..][..16];
-        let number = |at: usize| u64::from(u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
-        Entry { flag: bytes[0], type_code: bytes[4], first: number(8), count: number(12) }
+        let number = |at: usize| {
+            u64::from(u32::from_le_bytes([
+                bytes[at],
+                bytes[at + 1],
+                bytes[at + 2],
+                bytes[at + 3],
+            ]))
+        };
+        Entry {
+            flag: bytes[0],
+            type_code: bytes[4],
+            first: number(8),
+            count: number(12),
+        }
     };
     Some([entry(0), entry(1), entry(2), entry(3)])
 }
@@ -98,12 +110,22 @@ pub(super) fn read(
     found: [Entry; 4],
 ) -> Result<(Mbr, Vec<Partition>), String> {
     let sector = u64::from(sector_size_bytes);
-    let signature = [sector_zero[440], sector_zero[441], sector_zero[442], sector_zero[443]];
-    let mut mbr =
-        Mbr { disk_signature: u32::from_le_bytes(signature), extended: None, extended_records: Vec::new() };
+    let signature = [
+        sector_zero[440],
+        sector_zero[441],
+        sector_zero[442],
+        sector_zero[443],
+    ];
+    let mut mbr = Mbr {
+        disk_signature: u32::from_le_bytes(signature),
+        extended: None,
+        extended_records: Vec::new(),
+    };
     let mut partitions = Vec::new();
     for (entry, number) in found.into_iter().zip(1u32..).filter(|(entry, _)| entry.is_used()) {
-        let bytes = entry.bytes(0, sector).ok_or_else(|| format!("partition {number} is beyond any disk"))?;
+        let bytes = entry
+            .bytes(0, sector)
+            .ok_or_else(|| format!("partition {number} is beyond any disk"))?;
         if entry.first == 0 || bytes.end > disk.len() {
             return Err(format!("partition {number} does not lie within the disk"));
         }
@@ -130,7 +152,9 @@ fn read_chain(
     let mut at = base;
     let mut number = 5;
     loop {
-        let record = at.checked_mul(sector).and_then(|start| Some(start..start.checked_add(sector)?));
+        let record = at
+            .checked_mul(sector)
+            .and_then(|start| Some(start..start.checked_add(sector)?));
         let record = record
             .filter(|record| extended.start <= record.start && record.end <= extended.end)
             .ok_or("an extended boot record is outside the extended partition")?;
@@ -168,13 +192,21 @@ fn read_chain(
             number += 1;
         }
         match next {
-            Some(next) => at = base.checked_add(next).ok_or("an extended boot record is beyond any disk")?,
+            Some(next) => {
+                at = base
+                    .checked_add(next)
+                    .ok_or("an extended boot record is beyond any disk")?
+            }
             None => return Ok(()),
         }
     }
 }
 
 fn partition(number: u32, bytes: Range<u64>, entry: Entry, logical: bool) -> Partition {
-    let kind = PartitionKind::Mbr { type_code: entry.type_code, active: entry.flag == 0x80, logical };
+    let kind = PartitionKind::Mbr {
+        type_code: entry.type_code,
+        active: entry.flag == 0x80,
+        logical,
+    };
     Partition { number, bytes, kind }
 }

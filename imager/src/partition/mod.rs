@@ -173,12 +173,17 @@ impl fmt::Display for Warning {
             Self::BackupDamaged { reason } => {
                 write!(f, "the backup GPT is damaged ({reason}); the primary is used")
             }
-            Self::BackupMisplaced { found_lba, expected_lba } => write!(
+            Self::BackupMisplaced {
+                found_lba,
+                expected_lba,
+            } => write!(
                 f,
                 "the backup GPT is at sector {found_lba}, not at the end of the disk (sector {expected_lba})"
             ),
             Self::CopiesDiffer => f.write_str("primary and backup GPT differ; the primary is used"),
-            Self::HybridMbr => f.write_str("the MBR beside the GPT has entries of its own (hybrid); the GPT is used"),
+            Self::HybridMbr => {
+                f.write_str("the MBR beside the GPT has entries of its own (hybrid); the GPT is used")
+            }
             Self::NoProtectiveMbr => f.write_str("the GPT has no protective MBR"),
             Self::StaleGpt => f.write_str("a GPT is left from earlier; the MBR is used"),
         }
@@ -217,7 +222,12 @@ impl Layout {
     /// Length of the smallest disk that holds all this: the last partition's end plus the backup table.
     #[must_use]
     pub fn smallest_disk_bytes(&self) -> u64 {
-        let end = self.partitions.iter().map(|partition| partition.bytes.end).max().unwrap_or(0);
+        let end = self
+            .partitions
+            .iter()
+            .map(|partition| partition.bytes.end)
+            .max()
+            .unwrap_or(0);
         match &self.table {
             Table::None | Table::Damaged { .. } => self.disk_bytes,
             Table::Mbr(mbr) => {
@@ -225,8 +235,14 @@ impl Layout {
                 end.max(extended).max(u64::from(self.sector_size_bytes))
             }
             Table::Gpt(gpt) => {
-                let tables = self.primary_table().iter().map(|range| range.end).max().unwrap_or(0);
-                end.max(tables).saturating_add(gpt.backup_bytes(self.sector_size_bytes))
+                let tables = self
+                    .primary_table()
+                    .iter()
+                    .map(|range| range.end)
+                    .max()
+                    .unwrap_or(0);
+                end.max(tables)
+                    .saturating_add(gpt.backup_bytes(self.sector_size_bytes))
             }
         }
     }
@@ -240,8 +256,9 @@ impl Guid {
     /// No partition.
     pub const UNUSED: Self = Self([0; 16]);
     /// EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B.
-    pub const EFI_SYSTEM: Self =
-        Self([0x28, 0x73, 0x2A, 0xC1, 0x1F, 0xF8, 0xD2, 0x11, 0xBA, 0x4B, 0x00, 0xA0, 0xC9, 0x3E, 0xC9, 0x3B]);
+    pub const EFI_SYSTEM: Self = Self([
+        0x28, 0x73, 0x2A, 0xC1, 0x1F, 0xF8, 0xD2, 0x11, 0xBA, 0x4B, 0x00, 0xA0, 0xC9, 0x3E, 0xC9, 0x3B,
+    ]);
 }
 
 impl fmt::Display for Guid {

@@ -15,9 +15,17 @@ use crate::{
 /// `SectorSize` for a size no table has; `Read` if sector 0 cannot be read.
 pub fn read_table(disk: &dyn ReadAt, sector_size_bytes: u32) -> Result<Layout> {
     if !matches!(sector_size_bytes, 512 | 1024 | 2048 | 4096) {
-        return Err(Error::new(ErrorKind::SectorSize, format!("sectors of {sector_size_bytes} bytes are not known")));
+        return Err(Error::new(
+            ErrorKind::SectorSize,
+            format!("sectors of {sector_size_bytes} bytes are not known"),
+        ));
     }
-    let mut scan = Scan { disk, sector_size_bytes, sector_zero: Vec::new(), warnings: Vec::new() };
+    let mut scan = Scan {
+        disk,
+        sector_size_bytes,
+        sector_zero: Vec::new(),
+        warnings: Vec::new(),
+    };
     if disk.len() < u64::from(sector_size_bytes) {
         return Ok(scan.whole_disk(Table::None));
     }
@@ -47,10 +55,16 @@ impl Scan<'_> {
         // Boot flags other than 0x00 and 0x80 are boot code or a filesystem's text, not a table: kernels go by that too.
         let entries = mbr::entries(&self.sector_zero)
             .filter(|entries| entries.iter().all(|entry| entry.flag & 0x7F == 0));
-        let used: Vec<mbr::Entry> =
-            entries.into_iter().flatten().filter(|entry: &mbr::Entry| entry.is_used()).collect();
+        let used: Vec<mbr::Entry> = entries
+            .into_iter()
+            .flatten()
+            .filter(|entry: &mbr::Entry| entry.is_used())
+            .collect();
         let protective = used.iter().any(|entry| entry.type_code == mbr::TYPE_PROTECTIVE);
-        let others = used.iter().filter(|entry| entry.type_code != mbr::TYPE_PROTECTIVE).count();
+        let others = used
+            .iter()
+            .filter(|entry| entry.type_code != mbr::TYPE_PROTECTIVE)
+            .count();
         match entries {
             Some(_) if protective => self.read_gpt(others > 0),
             Some(entries) if others > 0 => {
@@ -94,7 +108,10 @@ impl Scan<'_> {
                     Ok(backup) => {
                         if backup_lba != last_lba {
                             let (found_lba, expected_lba) = (backup_lba, last_lba);
-                            self.warnings.push(Warning::BackupMisplaced { found_lba, expected_lba });
+                            self.warnings.push(Warning::BackupMisplaced {
+                                found_lba,
+                                expected_lba,
+                            });
                         }
                         if !primary.gpt.says_the_same(&backup.gpt) {
                             self.warnings.push(Warning::CopiesDiffer);
@@ -131,7 +148,10 @@ impl Scan<'_> {
             if bytes.is_empty() || bytes.end > self.disk.len() {
                 return Err(format!("partition {number} does not lie within the disk"));
             }
-            if tables.iter().any(|table| table.start < bytes.end && bytes.start < table.end) {
+            if tables
+                .iter()
+                .any(|table| table.start < bytes.end && bytes.start < table.end)
+            {
                 return Err(format!("partition {number} lies over the partition table"));
             }
         }
@@ -149,12 +169,17 @@ impl Scan<'_> {
     }
 
     fn has_filesystem(&self) -> bool {
-        !matches!(filesystem::identify(self.disk, 0..self.disk.len()), Kind::Unknown | Kind::IntelRaidMember)
+        !matches!(
+            filesystem::identify(self.disk, 0..self.disk.len()),
+            Kind::Unknown | Kind::IntelRaidMember
+        )
     }
 
     fn note_stale_gpt(&mut self) {
         let last_lba = (self.disk.len() / u64::from(self.sector_size_bytes)).saturating_sub(1);
-        let stale = [1, last_lba].iter().any(|lba| gpt::read_header(self.disk, self.sector_size_bytes, *lba).is_ok());
+        let stale = [1, last_lba]
+            .iter()
+            .any(|lba| gpt::read_header(self.disk, self.sector_size_bytes, *lba).is_ok());
         if stale {
             self.warnings.push(Warning::StaleGpt);
         }
@@ -188,19 +213,36 @@ impl Scan<'_> {
         let mut at = 0;
         for partition in &partitions {
             if at < partition.bytes.start {
-                let place = if at == 0 { GapPlace::BeforeFirst } else { GapPlace::Between };
-                gaps.push(Gap { bytes: at..partition.bytes.start, place });
+                let place = if at == 0 {
+                    GapPlace::BeforeFirst
+                } else {
+                    GapPlace::Between
+                };
+                gaps.push(Gap {
+                    bytes: at..partition.bytes.start,
+                    place,
+                });
             }
             at = partition.bytes.end;
         }
         let head_end = self.table_end(&table).max(last_kept);
         if at < head_end {
-            let place = if at == 0 { GapPlace::BeforeFirst } else { GapPlace::Between };
-            gaps.push(Gap { bytes: at..head_end, place });
+            let place = if at == 0 {
+                GapPlace::BeforeFirst
+            } else {
+                GapPlace::Between
+            };
+            gaps.push(Gap {
+                bytes: at..head_end,
+                place,
+            });
             at = head_end;
         }
         if at < self.disk.len() {
-            gaps.push(Gap { bytes: at..self.disk.len(), place: GapPlace::AfterLast });
+            gaps.push(Gap {
+                bytes: at..self.disk.len(),
+                place: GapPlace::AfterLast,
+            });
         }
         Layout {
             sector_size_bytes: self.sector_size_bytes,
@@ -217,16 +259,23 @@ impl Scan<'_> {
         match table {
             Table::None | Table::Damaged { .. } => 0,
             Table::Mbr(_) => u64::from(self.sector_size_bytes),
-            Table::Gpt(found) => {
-                found.primary_ranges(self.sector_size_bytes).iter().map(|range| range.end).max().unwrap_or(0)
-            }
+            Table::Gpt(found) => found
+                .primary_ranges(self.sector_size_bytes)
+                .iter()
+                .map(|range| range.end)
+                .max()
+                .unwrap_or(0),
         }
     }
 
     fn whole_disk(self, table: Table) -> Layout {
         let disk_bytes = self.disk.len();
         let bytes = 0..disk_bytes;
-        let whole = Partition { number: 0, bytes, kind: PartitionKind::WholeDisk };
+        let whole = Partition {
+            number: 0,
+            bytes,
+            kind: PartitionKind::WholeDisk,
+        };
         Layout {
             sector_size_bytes: self.sector_size_bytes,
             disk_bytes,

@@ -15,14 +15,41 @@ use std::{
 const CASES: &[(&str, &[&str])] = &[
     ("ext4 as usual", &["-t", "ext4"]),
     ("ext3 1 KiB", &["-t", "ext3", "-b", "1024"]),
-    ("ext4 bigalloc", &["-t", "ext4", "-O", "bigalloc", "-C", "32768", "-g", "4096"]),
+    (
+        "ext4 bigalloc",
+        &["-t", "ext4", "-O", "bigalloc", "-C", "32768", "-g", "4096"],
+    ),
     ("ext4 1 KiB", &["-t", "ext4", "-b", "1024"]),
-    ("ext4 1 KiB small journal", &["-t", "ext4", "-b", "1024", "-J", "size=1"]),
+    (
+        "ext4 1 KiB small journal",
+        &["-t", "ext4", "-b", "1024", "-J", "size=1"],
+    ),
     ("ext4 32 bit", &["-t", "ext4", "-b", "1024", "-O", "^64bit"]),
-    ("ext4 no checksums", &["-t", "ext4", "-O", "^metadata_csum,^uninit_bg"]),
-    ("ext4 crc16", &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,uninit_bg"]),
-    ("ext4 meta_bg", &["-t", "ext4", "-b", "1024", "-O", "meta_bg,^resize_inode", "-J", "size=2"]),
-    ("ext4 data journal", &["-t", "ext4", "-b", "1024", "-E", "mount_opts=data=journal"]),
+    (
+        "ext4 no checksums",
+        &["-t", "ext4", "-O", "^metadata_csum,^uninit_bg"],
+    ),
+    (
+        "ext4 crc16",
+        &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,uninit_bg"],
+    ),
+    (
+        "ext4 meta_bg",
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-O",
+            "meta_bg,^resize_inode",
+            "-J",
+            "size=2",
+        ],
+    ),
+    (
+        "ext4 data journal",
+        &["-t", "ext4", "-b", "1024"],
+    ),
 ];
 
 /// Files that were synced, by what is in them.
@@ -49,7 +76,10 @@ fn work(root: &Path, numbers: &mut Numbers, round: u64, synced: &mut Synced) {
             }
             5..=9 => {
                 file.sync_all().unwrap();
-                synced.insert(path.strip_prefix(root).unwrap().to_path_buf(), blake3::hash(&bytes));
+                synced.insert(
+                    path.strip_prefix(root).unwrap().to_path_buf(),
+                    blake3::hash(&bytes),
+                );
             }
             _ => {}
         }
@@ -57,7 +87,13 @@ fn work(root: &Path, numbers: &mut Numbers, round: u64, synced: &mut Synced) {
     // What an earlier round synced goes, and that is synced too.
     if round > 0 {
         let old = format!("round-{}", round - 1);
-        for name in synced.keys().filter(|path| path.starts_with(&old)).take(60).cloned().collect::<Vec<_>>() {
+        for name in synced
+            .keys()
+            .filter(|path| path.starts_with(&old))
+            .take(60)
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             fs::remove_file(root.join(&name)).unwrap();
             synced.remove(&name);
         }
@@ -70,7 +106,10 @@ fn work(root: &Path, numbers: &mut Numbers, round: u64, synced: &mut Synced) {
 fn copy_at_one_moment(image: &Path, copy: &Path) {
     let hash = |path: &Path| blake3::hash(&fs::read(path).unwrap());
     for _ in 0..50 {
-        run("cp", &["--sparse=always", image.to_str().unwrap(), copy.to_str().unwrap()]);
+        run(
+            "cp",
+            &["--sparse=always", image.to_str().unwrap(), copy.to_str().unwrap()],
+        );
         if hash(copy) == hash(image) {
             return;
         }
@@ -93,15 +132,30 @@ fn every_byte_synced_before_a_crash_is_in_the_used_map_and_comes_back() {
         make_filesystem(&image, options, 96 << 20, None);
         let mut numbers = Numbers(4711);
         let mut synced = Synced::new();
-        let mount_options = if name.contains("data journal") { "rw,data=journal" } else { "rw" };
+        let mount_options = if name.contains("data journal") {
+            "rw,data=journal"
+        } else {
+            "rw"
+        };
         let mount = Mount::new(&image, &scratch.path().join("mounted"), mount_options);
         for round in 0..rounds {
             work(mount.path(), &mut numbers, round, &mut synced);
             let crashed = scratch.path().join("crashed.img");
             copy_at_one_moment(&image, &crashed);
-            assert!(needs_recovery(&crashed), "{name}: the copy is not that of a mounted filesystem");
-            let extra = prove(&format!("{name}, round {round}"), &crashed, scratch.path(), &synced);
-            println!("{name}, round {round}: {} synced files, {extra} bytes kept beyond the replayed", synced.len());
+            assert!(
+                needs_recovery(&crashed),
+                "{name}: the copy is not that of a mounted filesystem"
+            );
+            let extra = prove(
+                &format!("{name}, round {round}"),
+                &crashed,
+                scratch.path(),
+                &synced,
+            );
+            println!(
+                "{name}, round {round}: {} synced files, {extra} bytes kept beyond the replayed",
+                synced.len()
+            );
             moments += 1;
             files += synced.len();
         }
@@ -111,11 +165,29 @@ fn every_byte_synced_before_a_crash_is_in_the_used_map_and_comes_back() {
 
 fn prove(name: &str, crashed: &Path, scratch: &Path, synced: &Synced) -> u64 {
     let (mapping, mapped) = map_image(crashed);
-    assert!(mapping.notes.iter().any(|note| note.contains("waiting to be replayed")), "{name}: {:?}", mapping.notes);
-    assert!(!mapping.notes.iter().any(|note| note.contains("contradict")), "{name}: {:?}", mapping.notes);
+    assert!(
+        mapping
+            .notes
+            .iter()
+            .any(|note| note.contains("waiting to be replayed")),
+        "{name}: {:?}",
+        mapping.notes
+    );
+    assert!(
+        !mapping.notes.iter().any(|note| note.contains("contradict")),
+        "{name}: {:?}",
+        mapping.notes
+    );
     // What the kernel makes of the whole copy …
     let replayed = scratch.join("replayed.img");
-    run("cp", &["--sparse=always", crashed.to_str().unwrap(), replayed.to_str().unwrap()]);
+    run(
+        "cp",
+        &[
+            "--sparse=always",
+            crashed.to_str().unwrap(),
+            replayed.to_str().unwrap(),
+        ],
+    );
     let in_full = {
         let mount = Mount::new(&replayed, &scratch.join("looked-at"), "rw");
         hash_tree(mount.path())
@@ -137,7 +209,11 @@ fn prove(name: &str, crashed: &Path, scratch: &Path, synced: &Synced) -> u64 {
     let after = used_by_dumpe2fs(&replayed, length);
     // Orphans (files deleted while open) are freed by the mount: what it frees may be in our map, what it uses must be.
     let lost = after.difference(&mapped.used.union(&mapped.zeroed));
-    assert!(lost.is_empty(), "{name}: used after the replay: {:?}", &lost.as_slice()[..lost.as_slice().len().min(5)]);
+    assert!(
+        lost.is_empty(),
+        "{name}: used after the replay: {:?}",
+        &lost.as_slice()[..lost.as_slice().len().min(5)]
+    );
     mapped.used.difference(&after).total_bytes()
 }
 
@@ -154,13 +230,24 @@ fn a_damaged_journal_that_is_waiting_makes_the_partition_raw() {
     }
     let block = |index: u64| -> u64 {
         let command = format!("bmap <8> {index}");
-        run("debugfs", &["-R", &command, crashed.to_str().unwrap()]).trim().parse().unwrap()
+        run("debugfs", &["-R", &command, crashed.to_str().unwrap()])
+            .trim()
+            .parse()
+            .unwrap()
     };
     // Behind the first descriptor of the log follow the copies of the first transaction, which is long committed.
-    let file = fs::OpenOptions::new().read(true).write(true).open(&crashed).unwrap();
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&crashed)
+        .unwrap();
     let mut start = [0; 4];
     file.read_exact_at(&mut start, block(0) * 4096 + 0x1C).unwrap();
-    file.write_all_at(&[0xA5; 64], block(u64::from(u32::from_be_bytes(start)) + 1) * 4096 + 128).unwrap();
+    file.write_all_at(
+        &[0xA5; 64],
+        block(u64::from(u32::from_be_bytes(start)) + 1) * 4096 + 128,
+    )
+    .unwrap();
     let disk = crate::harness::ImageFile::open(&crashed);
     let mapping = imager::filesystem::map(&disk, 0..64 << 20);
     match mapping.outcome {

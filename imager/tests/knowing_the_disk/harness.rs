@@ -21,7 +21,13 @@ pub fn full_matrix() -> bool {
 /// Runs a tool; it must succeed. Returns its standard output.
 pub fn run(program: &str, arguments: &[&str]) -> String {
     let output = try_run(program, arguments);
-    assert!(output.0 == 0, "{program} {arguments:?} ended with {}: {}{}", output.0, output.1, output.2);
+    assert!(
+        output.0 == 0,
+        "{program} {arguments:?} ended with {}: {}{}",
+        output.0,
+        output.1,
+        output.2
+    );
     output.1
 }
 
@@ -73,7 +79,9 @@ pub fn make_tree(root: &Path, total_bytes: u64, seed: u64) {
     let mut made = 0;
     let mut index = 0;
     while made < total_bytes {
-        let folder = root.join(format!("folder-{}", index % 7)).join(format!("inner-{}", index % 3));
+        let folder = root
+            .join(format!("folder-{}", index % 7))
+            .join(format!("inner-{}", index % 3));
         fs::create_dir_all(&folder).unwrap();
         let length = match index % 5 {
             0 => numbers.below(60),
@@ -81,7 +89,11 @@ pub fn make_tree(root: &Path, total_bytes: u64, seed: u64) {
             _ => numbers.below(total_bytes / 4 + 1),
         };
         let length = length.min(total_bytes - made).max(1);
-        fs::write(folder.join(format!("file-{index}")), numbers.bytes(usize::try_from(length).unwrap())).unwrap();
+        fs::write(
+            folder.join(format!("file-{index}")),
+            numbers.bytes(usize::try_from(length).unwrap()),
+        )
+        .unwrap();
         made += length;
         index += 1;
     }
@@ -136,7 +148,12 @@ pub fn make_image(path: &Path, length_bytes: u64) {
 pub fn map_image(path: &Path) -> (Mapping, Mapped) {
     let disk = ImageFile::open(path);
     let mut mapping = filesystem::map(&disk, 0..disk.len());
-    match std::mem::replace(&mut mapping.outcome, Outcome::Raw { reason: "taken".into() }) {
+    match std::mem::replace(
+        &mut mapping.outcome,
+        Outcome::Raw {
+            reason: "taken".into(),
+        },
+    ) {
         Outcome::Mapped(mapped) => {
             check_shape(&mapped, 0..disk.len());
             (mapping, mapped)
@@ -152,9 +169,15 @@ pub fn check_shape(mapped: &Mapped, partition: Range<u64>) {
         for range in set {
             assert!(partition.start <= range.start && range.start < range.end && range.end <= partition.end);
         }
-        assert!(set.as_slice().windows(2).all(|pair| pair[0].end < pair[1].start), "ranges are sorted and apart");
+        assert!(
+            set.as_slice().windows(2).all(|pair| pair[0].end < pair[1].start),
+            "ranges are sorted and apart"
+        );
     }
-    assert!(mapped.used.intersection(&mapped.zeroed).is_empty(), "nothing is both used and zeroed");
+    assert!(
+        mapped.used.intersection(&mapped.zeroed).is_empty(),
+        "nothing is both used and zeroed"
+    );
 }
 
 /// All file extents of a mapped image; each must lie in the used map, for they are what users want back.
@@ -190,7 +213,9 @@ pub fn restore_by_map(image: &Path, mapped: &Mapped, copy: &Path) {
     let junk = Numbers(0x5EED).bytes(1 << 20);
     let kept = mapped.used.union(&mapped.zeroed);
     for range in &Ranges::from_one(0..length).difference(&kept) {
-        each_piece(range, &mut |at, piece| target.write_all_at(&junk[..piece], at).unwrap());
+        each_piece(range, &mut |at, piece| {
+            target.write_all_at(&junk[..piece], at).unwrap()
+        });
     }
     let mut buffer = vec![0; 1 << 20];
     for range in &mapped.used {
@@ -210,7 +235,10 @@ impl Mount {
     pub fn new(image: &Path, folder: &Path, options: &str) -> Self {
         fs::create_dir_all(folder).unwrap();
         let options = format!("loop,{options}");
-        run("mount", &["-o", &options, image.to_str().unwrap(), folder.to_str().unwrap()]);
+        run(
+            "mount",
+            &["-o", &options, image.to_str().unwrap(), folder.to_str().unwrap()],
+        );
         Self(folder.to_path_buf())
     }
 

@@ -57,10 +57,15 @@ impl Reader<'_> {
         if doubtful_groups > 0 {
             own.append(&mut never_written);
         }
-        let mut own: Vec<Range<u64>> =
-            own.into_iter().map(|blocks| blocks.start * block_bytes..blocks.end * block_bytes).collect();
+        let mut own: Vec<Range<u64>> = own
+            .into_iter()
+            .map(|blocks| blocks.start * block_bytes..blocks.end * block_bytes)
+            .collect();
         own.push(superblock.total_bytes()..self.volume.len());
-        UsedBlocks { used: bitmaps.finish().union(&Ranges::from_unsorted(own)), doubtful_groups }
+        UsedBlocks {
+            used: bitmaps.finish().union(&Ranges::from_unsorted(own)),
+            doubtful_groups,
+        }
     }
 
     /// The bitmap of a group, `None` if it was never written; notes the group's own blocks.
@@ -72,7 +77,9 @@ impl Reader<'_> {
     ) -> Result<Option<Vec<u8>>, String> {
         let superblock = &self.superblock;
         let descriptor = self.descriptor(group)?;
-        let places = descriptor.own_blocks(superblock).ok_or("a descriptor names blocks outside the filesystem")?;
+        let places = descriptor
+            .own_blocks(superblock)
+            .ok_or("a descriptor names blocks outside the filesystem")?;
         for place in places {
             push_merged(own, place);
         }
@@ -90,7 +97,10 @@ impl Reader<'_> {
             }
             let free = count_free(&bitmap, group_clusters);
             if free != descriptor.free_clusters {
-                return Err(format!("a bitmap has {free} free clusters, its descriptor {}", descriptor.free_clusters));
+                return Err(format!(
+                    "a bitmap has {free} free clusters, its descriptor {}",
+                    descriptor.free_clusters
+                ));
             }
         }
         Ok(Some(bitmap))
@@ -125,7 +135,10 @@ fn push_merged(list: &mut Vec<Range<u64>>, range: Range<u64>) {
 
 fn count_free(bitmap: &[u8], bits: u64) -> u64 {
     let whole = usize::try_from(bits / 8).unwrap_or(usize::MAX).min(bitmap.len());
-    let mut set: u64 = bitmap[..whole].iter().map(|byte| u64::from(byte.count_ones())).sum();
+    let mut set: u64 = bitmap[..whole]
+        .iter()
+        .map(|byte| u64::from(byte.count_ones()))
+        .sum();
     if let Some(last) = bitmap.get(whole) {
         let mask = (1u16 << (bits % 8)) - 1;
         set += u64::from((u16::from(*last) & mask).count_ones());

@@ -27,7 +27,9 @@ pub(super) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
 
 /// Continues a CRC-16. ext4 begins with all ones.
 pub(super) fn crc16(seed: u16, bytes: &[u8]) -> u16 {
-    bytes.iter().fold(seed, |crc, byte| crc >> 8 ^ CRC16[usize::from((crc ^ u16::from(*byte)) & 0xFF)])
+    bytes.iter().fold(seed, |crc, byte| {
+        crc >> 8 ^ CRC16[usize::from((crc ^ u16::from(*byte)) & 0xFF)]
+    })
 }
 
 const fn crc32c_tables() -> [[u32; 256]; 8] {
@@ -37,7 +39,11 @@ const fn crc32c_tables() -> [[u32; 256]; 8] {
         let mut crc = index as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82F6_3B78 } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                crc >> 1 ^ 0x82F6_3B78
+            } else {
+                crc >> 1
+            };
             bit += 1;
         }
         tables[0][index] = crc;
@@ -88,7 +94,10 @@ mod tests {
     fn a_checksum_continues_over_pieces() {
         let bytes: Vec<u8> = (0..=255).collect();
         for cut in [0, 1, 7, 8, 9, 255] {
-            assert_eq!(crc32c(crc32c(!0, &bytes[..cut]), &bytes[cut..]), crc32c(!0, &bytes));
+            assert_eq!(
+                crc32c(crc32c(!0, &bytes[..cut]), &bytes[cut..]),
+                crc32c(!0, &bytes)
+            );
         }
     }
 }

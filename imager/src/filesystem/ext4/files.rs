@@ -38,9 +38,14 @@ impl FileExtents for ExtFiles {
         let (tables, trees) = (reader(&volume), reader(&tree_volume));
         let mut budget = Budget(TREE_BLOCKS_MAX);
         for group in 0..self.superblock.group_count {
-            let done = self.walk_group(group, &tables, &trees, &mut budget, visit).map_err(|reason| {
-                Error::new(ErrorKind::Read, format!("reading the inode table of block group {group}: {reason}"))
-            })?;
+            let done = self
+                .walk_group(group, &tables, &trees, &mut budget, visit)
+                .map_err(|reason| {
+                    Error::new(
+                        ErrorKind::Read,
+                        format!("reading the inode table of block group {group}: {reason}"),
+                    )
+                })?;
             if done.is_break() || budget.0 == 0 {
                 break;
             }
@@ -60,18 +65,29 @@ impl ExtFiles {
     ) -> std::result::Result<ControlFlow<()>, String> {
         let superblock = &self.superblock;
         let descriptor = trees.descriptor(group)?;
-        if descriptor.is_inode_uninit() || !descriptor.checksum_ok || descriptor.own_blocks(superblock).is_none() {
+        if descriptor.is_inode_uninit()
+            || !descriptor.checksum_ok
+            || descriptor.own_blocks(superblock).is_none()
+        {
             return Ok(ControlFlow::Continue(()));
         }
-        let inodes = superblock.inodes_per_group.saturating_sub(descriptor.unused_inodes);
+        let inodes = superblock
+            .inodes_per_group
+            .saturating_sub(descriptor.unused_inodes);
         let inodes_per_block = superblock.block_bytes / superblock.inode_bytes;
         let inode_length = usize::try_from(superblock.inode_bytes).unwrap_or(usize::MAX);
         for table_block in 0..inodes.div_ceil(inodes_per_block) {
             let block = tables.read_block(descriptor.inode_table + table_block)?;
-            for (bytes, index) in block.chunks_exact(inode_length).zip(table_block * inodes_per_block..inodes) {
+            for (bytes, index) in block
+                .chunks_exact(inode_length)
+                .zip(table_block * inodes_per_block..inodes)
+            {
                 let number = group * superblock.inodes_per_group + index + 1;
-                let regular = |inode: &Inode| inode.is_regular && inode.links > 0 && number >= superblock.first_inode;
-                let Some(inode) = Inode::parse(bytes).filter(regular) else { continue };
+                let regular =
+                    |inode: &Inode| inode.is_regular && inode.links > 0 && number >= superblock.first_inode;
+                let Some(inode) = Inode::parse(bytes).filter(regular) else {
+                    continue;
+                };
                 let mut broken = false;
                 // A damaged tree costs this file's hints only.
                 let _ = trees.walk_blocks(&inode, budget, &mut |run| {

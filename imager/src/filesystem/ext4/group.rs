@@ -47,14 +47,26 @@ impl Descriptor {
     fn parse(superblock: &Superblock, group: u64, bytes: &[u8]) -> Self {
         let wide = bytes.len() >= 64;
         let number = |low: usize, high: usize| {
-            let upper = if wide { u64::from(field::le32(bytes, high)) << 32 } else { 0 };
+            let upper = if wide {
+                u64::from(field::le32(bytes, high)) << 32
+            } else {
+                0
+            };
             upper | u64::from(field::le32(bytes, low))
         };
         let short = |low: usize, high: usize| {
-            let upper = if wide { u32::from(field::le16(bytes, high)) << 16 } else { 0 };
+            let upper = if wide {
+                u32::from(field::le16(bytes, high)) << 16
+            } else {
+                0
+            };
             upper | u32::from(field::le16(bytes, low))
         };
-        let flags = if superblock.has_descriptor_checksums() { field::le16(bytes, 0x12) } else { 0 };
+        let flags = if superblock.has_descriptor_checksums() {
+            field::le16(bytes, 0x12)
+        } else {
+            0
+        };
         Self {
             block_bitmap: number(0x00, 0x20),
             inode_bitmap: number(0x04, 0x24),
@@ -88,7 +100,9 @@ impl Descriptor {
             return true;
         }
         let length = usize::try_from(superblock.clusters_per_group / 8).unwrap_or(usize::MAX);
-        let Some(counted) = bitmap.get(..length) else { return false };
+        let Some(counted) = bitmap.get(..length) else {
+            return false;
+        };
         let checksum = crc32c(superblock.checksum_seed, counted);
         if self.has_wide_checksum {
             checksum == self.bitmap_checksum
@@ -99,9 +113,16 @@ impl Descriptor {
 
     /// Bitmaps and inode table, as far as they lie in the filesystem; `None` if one does not.
     pub(super) fn own_blocks(&self, superblock: &Superblock) -> Option<[Range<u64>; 3]> {
-        let table_blocks = (superblock.inodes_per_group * superblock.inode_bytes).div_ceil(superblock.block_bytes);
-        let places = [(self.block_bitmap, 1), (self.inode_bitmap, 1), (self.inode_table, table_blocks)];
-        let inside = places.iter().all(|(first, count)| *first > 0 && superblock.has_blocks(*first, *count));
+        let table_blocks =
+            (superblock.inodes_per_group * superblock.inode_bytes).div_ceil(superblock.block_bytes);
+        let places = [
+            (self.block_bitmap, 1),
+            (self.inode_bitmap, 1),
+            (self.inode_table, table_blocks),
+        ];
+        let inside = places
+            .iter()
+            .all(|(first, count)| *first > 0 && superblock.has_blocks(*first, *count));
         inside.then(|| places.map(|(first, count)| first..first + count))
     }
 }
@@ -113,7 +134,9 @@ impl Reader<'_> {
         let per_block = descriptors_per_block(superblock);
         let block = self.read_block(descriptor_block(superblock, group / per_block))?;
         let start = usize::try_from(group % per_block).unwrap_or(0) * superblock.descriptor_bytes;
-        let bytes = block.get(start..start + superblock.descriptor_bytes).ok_or("a descriptor beyond its block")?;
+        let bytes = block
+            .get(start..start + superblock.descriptor_bytes)
+            .ok_or("a descriptor beyond its block")?;
         Ok(Descriptor::parse(superblock, group, bytes))
     }
 }
@@ -121,7 +144,11 @@ impl Reader<'_> {
 /// The blocks at the beginning of a group that hold superblock and descriptors, primary or backup, with those reserved for
 /// growing.
 pub(super) fn base_blocks(superblock: &Superblock, group: u64) -> Range<u64> {
-    let start = if group == 0 { superblock.own_block() } else { superblock.group_start(group) };
+    let start = if group == 0 {
+        superblock.own_block()
+    } else {
+        superblock.group_start(group)
+    };
     let has_backup = has_superblock(superblock, group);
     let meta = superblock.incompat & INCOMPAT_META_BG != 0;
     let per_block = descriptors_per_block(superblock);
@@ -130,7 +157,11 @@ pub(super) fn base_blocks(superblock: &Superblock, group: u64) -> Range<u64> {
     if !meta || meta_group < superblock.first_meta_group {
         if has_backup {
             let all = superblock.group_count.div_ceil(per_block);
-            let own = if meta { superblock.first_meta_group.min(all) } else { all };
+            let own = if meta {
+                superblock.first_meta_group.min(all)
+            } else {
+                all
+            };
             count += own + superblock.reserved_descriptor_blocks;
         }
     } else if group % per_block <= 1 || group % per_block == per_block - 1 {
@@ -168,7 +199,10 @@ fn has_superblock(superblock: &Superblock, group: u64) -> bool {
     if group == 0 {
         true
     } else if superblock.compat & COMPAT_SPARSE_SUPER2 != 0 {
-        superblock.backup_groups.iter().any(|backup| u64::from(*backup) == group)
+        superblock
+            .backup_groups
+            .iter()
+            .any(|backup| u64::from(*backup) == group)
     } else if group == 1 || superblock.ro_compat & RO_COMPAT_SPARSE_SUPER == 0 {
         true
     } else {

@@ -84,10 +84,15 @@ impl Reader<'_> {
         }
         let table = self.descriptor(group)?.inode_table;
         let offset = index % superblock.inodes_per_group * superblock.inode_bytes;
-        let block = table.checked_add(offset / superblock.block_bytes).ok_or("inode table beyond the disk")?;
+        let block = table
+            .checked_add(offset / superblock.block_bytes)
+            .ok_or("inode table beyond the disk")?;
         let bytes = self.read_block(block)?;
         let start = usize::try_from(offset % superblock.block_bytes).unwrap_or(usize::MAX);
-        bytes.get(start..).and_then(Inode::parse).ok_or_else(|| format!("inode {number} beyond its block"))
+        bytes
+            .get(start..)
+            .and_then(Inode::parse)
+            .ok_or_else(|| format!("inode {number} beyond its block"))
     }
 
     /// Visits the blocks of a file in file order. Runs that name blocks outside the filesystem are an error.
@@ -98,7 +103,14 @@ impl Reader<'_> {
         if inode.flags & FLAG_EXTENTS != 0 {
             return self.walk_extents(&inode.map, None, budget, visit);
         }
-        let mut walk = IndirectWalk { reader: self, budget, visit, run: None, logical: 0, end: 0 };
+        let mut walk = IndirectWalk {
+            reader: self,
+            budget,
+            visit,
+            run: None,
+            logical: 0,
+            end: 0,
+        };
         walk.end = inode.length_bytes.div_ceil(self.superblock.block_bytes);
         walk.walk(&inode.map)
     }
@@ -106,7 +118,11 @@ impl Reader<'_> {
     fn walk_extents(&self, node: &[u8], depth: Option<u16>, budget: &mut Budget, visit: Visit<'_>) -> Flow {
         let (magic, entries, own_depth) = (field::le16(node, 0), field::le16(node, 2), field::le16(node, 6));
         let fits = 12 + 12 * usize::from(entries) <= node.len();
-        if magic != EXTENT_MAGIC || !fits || own_depth > EXTENT_DEPTH_MAX || depth.is_some_and(|d| d != own_depth) {
+        if magic != EXTENT_MAGIC
+            || !fits
+            || own_depth > EXTENT_DEPTH_MAX
+            || depth.is_some_and(|d| d != own_depth)
+        {
             return Err("a damaged extent node".into());
         }
         for entry in node[12..].chunks_exact(12).take(usize::from(entries)) {
@@ -117,7 +133,10 @@ impl Reader<'_> {
                     return Err("an extent node outside the filesystem".into());
                 }
                 let child = self.read_block(block)?;
-                if self.walk_extents(&child, Some(own_depth - 1), budget, visit)?.is_break() {
+                if self
+                    .walk_extents(&child, Some(own_depth - 1), budget, visit)?
+                    .is_break()
+                {
                     return Ok(ControlFlow::Break(()));
                 }
                 continue;
@@ -156,7 +175,10 @@ impl IndirectWalk<'_, '_> {
     fn walk(&mut self, map: &[u8; 60]) -> Flow {
         for index in 0..15 {
             let level = u32::try_from(index).unwrap_or(0).saturating_sub(11);
-            if self.step(u64::from(field::le32(map, 4 * index)), level)?.is_break() {
+            if self
+                .step(u64::from(field::le32(map, 4 * index)), level)?
+                .is_break()
+            {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -182,9 +204,16 @@ impl IndirectWalk<'_, '_> {
             let logical = self.logical;
             self.logical += 1;
             match &mut self.run {
-                Some(run) if run.physical + run.count == block && run.logical + run.count == logical => run.count += 1,
+                Some(run) if run.physical + run.count == block && run.logical + run.count == logical => {
+                    run.count += 1
+                }
                 run => {
-                    let begun = BlockRun { logical, physical: block, count: 1, unwritten: false };
+                    let begun = BlockRun {
+                        logical,
+                        physical: block,
+                        count: 1,
+                        unwritten: false,
+                    };
                     if let Some(done) = run.replace(begun) {
                         return Ok((self.visit)(done));
                     }
@@ -195,7 +224,10 @@ impl IndirectWalk<'_, '_> {
         self.budget.spend()?;
         let table = self.reader.read_block(block)?;
         for pointer in table.chunks_exact(4) {
-            if self.step(u64::from(field::le32(pointer, 0)), level - 1)?.is_break() {
+            if self
+                .step(u64::from(field::le32(pointer, 0)), level - 1)?
+                .is_break()
+            {
                 return Ok(ControlFlow::Break(()));
             }
         }

@@ -106,12 +106,23 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Journal, String> {
     let bytes = reader.read_block(first.physical)?;
     let header = Header::parse(&bytes, reader, &runs)?;
     if header.start == 0 {
-        return Ok(Journal::Clean { body: body(reader, &runs) });
+        return Ok(Journal::Clean {
+            body: body(reader, &runs),
+        });
     }
-    let mut log = Log { reader, runs, header, overlay: HashMap::new(), revoked: HashMap::new() };
+    let mut log = Log {
+        reader,
+        runs,
+        header,
+        overlay: HashMap::new(),
+        revoked: HashMap::new(),
+    };
     let transactions = log.scan()?;
     log.revoke();
-    Ok(Journal::Dirty { overlay: Overlay(log.overlay), transactions })
+    Ok(Journal::Dirty {
+        overlay: Overlay(log.overlay),
+        transactions,
+    })
 }
 
 /// Where the journal's blocks are, in its own order and without holes.
@@ -126,7 +137,11 @@ fn locate(reader: &Reader<'_>) -> Result<Vec<BlockRun>, String> {
         let expected = runs.last().map_or(0, |last| last.logical + last.count);
         broken = run.logical != expected || run.unwritten || runs.len() >= RUNS_MAX;
         runs.push(run);
-        if broken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if broken {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     if broken || flow.is_break() {
         return Err("the journal has holes".into());
@@ -211,7 +226,11 @@ impl Header {
         if self.incompat & INCOMPAT_CSUM_V3 != 0 {
             return 16;
         }
-        let checksum = if self.incompat & INCOMPAT_CSUM_V2 != 0 { 2 } else { 0 };
+        let checksum = if self.incompat & INCOMPAT_CSUM_V2 != 0 {
+            2
+        } else {
+            0
+        };
         let high = if self.incompat & INCOMPAT_64BIT != 0 { 4 } else { 0 };
         8 + checksum + high
     }
@@ -279,23 +298,42 @@ impl Log<'_, '_> {
         at: &mut u32,
         blocks_left: &mut u32,
     ) -> Result<Option<Vec<(u64, Copy)>>, String> {
-        let (length, v3) = (self.header.tag_bytes(), self.header.incompat & INCOMPAT_CSUM_V3 != 0);
+        let (length, v3) = (
+            self.header.tag_bytes(),
+            self.header.incompat & INCOMPAT_CSUM_V3 != 0,
+        );
         let end = bytes.len() - if self.header.has_checksums() { 4 } else { 0 };
         let mut copies = Vec::new();
         let mut offset = 12;
         while offset + length <= end {
             let tag = &bytes[offset..offset + length];
-            let flags = if v3 { field::be32(tag, 4) } else { u32::from(field::be16(tag, 6)) };
-            let high = if self.header.incompat & INCOMPAT_64BIT != 0 { u64::from(field::be32(tag, 8)) << 32 } else { 0 };
+            let flags = if v3 {
+                field::be32(tag, 4)
+            } else {
+                u32::from(field::be16(tag, 6))
+            };
+            let high = if self.header.incompat & INCOMPAT_64BIT != 0 {
+                u64::from(field::be32(tag, 8)) << 32
+            } else {
+                0
+            };
             let block = high | u64::from(field::be32(tag, 0));
             if *blocks_left == 0 {
                 return Ok(None);
             }
             if flags & TAG_DELETED == 0 {
                 let journal_block = self.place(*at)?;
-                let copy = Copy { journal_block, is_escaped: flags & TAG_ESCAPED != 0, sequence };
+                let copy = Copy {
+                    journal_block,
+                    is_escaped: flags & TAG_ESCAPED != 0,
+                    sequence,
+                };
                 if self.header.has_checksums() {
-                    let stored = if v3 { field::be32(tag, 12) } else { u32::from(field::be16(tag, 4)) };
+                    let stored = if v3 {
+                        field::be32(tag, 12)
+                    } else {
+                        u32::from(field::be16(tag, 4))
+                    };
                     copies.push((block, copy, Some(stored)));
                 } else {
                     copies.push((block, copy, None));
@@ -358,13 +396,17 @@ impl Log<'_, '_> {
         if !(16..=room).contains(&length) {
             return Err("a damaged revocation block".into());
         }
-        revoked.extend(bytes[16..length].chunks_exact(if wide { 8 } else { 4 }).map(|entry| {
-            if wide {
-                u64::from(field::be32(entry, 0)) << 32 | u64::from(field::be32(entry, 4))
-            } else {
-                u64::from(field::be32(entry, 0))
-            }
-        }));
+        revoked.extend(
+            bytes[16..length]
+                .chunks_exact(if wide { 8 } else { 4 })
+                .map(|entry| {
+                    if wide {
+                        u64::from(field::be32(entry, 0)) << 32 | u64::from(field::be32(entry, 4))
+                    } else {
+                        u64::from(field::be32(entry, 0))
+                    }
+                }),
+        );
         Ok(())
     }
 
@@ -385,7 +427,9 @@ impl Log<'_, '_> {
     fn revoke(&mut self) {
         let revoked = std::mem::take(&mut self.revoked);
         self.overlay.retain(|block, copy| {
-            revoked.get(block).is_none_or(|sequence| copy.sequence.wrapping_sub(*sequence).cast_signed() > 0)
+            revoked
+                .get(block)
+                .is_none_or(|sequence| copy.sequence.wrapping_sub(*sequence).cast_signed() > 0)
         });
     }
 
@@ -395,19 +439,34 @@ impl Log<'_, '_> {
         }
         let end = bytes.len() - 4;
         let sum = crc32c(crc32c(self.header.seed, &bytes[..end]), &[0; 4]);
-        if sum == field::be32(bytes, end) { Ok(()) } else { Err("a block of the journal has a wrong checksum".into()) }
+        if sum == field::be32(bytes, end) {
+            Ok(())
+        } else {
+            Err("a block of the journal has a wrong checksum".into())
+        }
     }
 
     fn check_commit(&self, bytes: &[u8]) -> Result<(), String> {
         if !self.header.has_checksums() {
             return Ok(());
         }
-        let sum = crc32c(crc32c(crc32c(self.header.seed, &bytes[..16]), &[0; 4]), &bytes[20..]);
-        if sum == field::be32(bytes, 16) { Ok(()) } else { Err("a commit block has a wrong checksum".into()) }
+        let sum = crc32c(
+            crc32c(crc32c(self.header.seed, &bytes[..16]), &[0; 4]),
+            &bytes[20..],
+        );
+        if sum == field::be32(bytes, 16) {
+            Ok(())
+        } else {
+            Err("a commit block has a wrong checksum".into())
+        }
     }
 
     fn after(&self, block: u32) -> u32 {
-        if block + 1 >= self.header.block_count { self.header.first } else { block + 1 }
+        if block + 1 >= self.header.block_count {
+            self.header.first
+        } else {
+            block + 1
+        }
     }
 
     fn read(&self, block: u32) -> Result<Vec<u8>, String> {

@@ -39,7 +39,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(volume: &'a Volume<'a>, superblock: Superblock) -> Self {
-        Self { volume, superblock, overlay: Arc::default() }
+        Self {
+            volume,
+            superblock,
+            overlay: Arc::default(),
+        }
     }
 
     /// Reads a block of the filesystem as this view shows it.
@@ -59,8 +63,9 @@ impl<'a> Reader<'a> {
 
 /// Maps an ext filesystem.
 pub(super) fn map(volume: &Volume<'_>) -> Mapping {
-    let superblock =
-        volume.read(superblock::OFFSET, superblock::LENGTH).and_then(|bytes| Superblock::parse(&bytes));
+    let superblock = volume
+        .read(superblock::OFFSET, superblock::LENGTH)
+        .and_then(|bytes| Superblock::parse(&bytes));
     let superblock = match superblock {
         Ok(superblock) => superblock,
         Err(reason) => return Mapping::raw(Kind::Ext, reason),
@@ -71,7 +76,9 @@ pub(super) fn map(volume: &Volume<'_>) -> Mapping {
         uuid: field::uuid(&superblock.uuid),
         block_size_bytes: u32::try_from(superblock.block_bytes * superblock.cluster_blocks).unwrap_or(4096),
         notes: Vec::new(),
-        outcome: Outcome::Raw { reason: String::new() },
+        outcome: Outcome::Raw {
+            reason: String::new(),
+        },
     };
     mapping.outcome = match map_checked(volume, &superblock, &mut mapping.notes) {
         Ok(mapped) => Outcome::Mapped(mapped),
@@ -80,7 +87,11 @@ pub(super) fn map(volume: &Volume<'_>) -> Mapping {
     mapping
 }
 
-fn map_checked(volume: &Volume<'_>, superblock: &Superblock, notes: &mut Vec<String>) -> Result<Mapped, String> {
+fn map_checked(
+    volume: &Volume<'_>,
+    superblock: &Superblock,
+    notes: &mut Vec<String>,
+) -> Result<Mapped, String> {
     if superblock.total_bytes() > volume.len() {
         return Err(format!(
             "the filesystem has {} bytes but its partition only {}",
@@ -89,11 +100,16 @@ fn map_checked(volume: &Volume<'_>, superblock: &Superblock, notes: &mut Vec<Str
         ));
     }
     if superblock.state & STATE_ERRORS != 0 {
-        return Err("it is marked as having errors: its bitmaps cannot be trusted until e2fsck has repaired it".into());
+        return Err(
+            "it is marked as having errors: its bitmaps cannot be trusted until e2fsck has repaired it"
+                .into(),
+        );
     }
     let needs_recovery = superblock.incompat & INCOMPAT_RECOVER != 0;
     if superblock.state & STATE_CLEAN == 0 && !needs_recovery {
-        return Err("it was not unmounted cleanly and has no journal to replay: run e2fsck to have it mapped".into());
+        return Err(
+            "it was not unmounted cleanly and has no journal to replay: run e2fsck to have it mapped".into(),
+        );
     }
     let disk = Reader::new(volume, superblock.clone());
     let journal = read_journal(&disk, needs_recovery)?;
@@ -105,14 +121,21 @@ fn map_checked(volume: &Volume<'_>, superblock: &Superblock, notes: &mut Vec<Str
             disk.used_blocks(Trust::Checked)
         }
         None => disk.used_blocks(Trust::Checked),
-        Some(Journal::Dirty { overlay: found, transactions }) => {
+        Some(Journal::Dirty {
+            overlay: found,
+            transactions,
+        }) => {
             overlay = Arc::new(found);
             notes.push(format!(
                 "its journal is waiting to be replayed ({transactions} transactions, {} blocks); it is kept as it is, \
                  and the used map is that of before and after",
                 overlay.len()
             ));
-            let replayed = Reader { volume, superblock: superblock.clone(), overlay: Arc::clone(&overlay) };
+            let replayed = Reader {
+                volume,
+                superblock: superblock.clone(),
+                overlay: Arc::clone(&overlay),
+            };
             check_replayed_superblock(&replayed)?;
             let mut after = replayed.used_blocks(Trust::Checked);
             after.used = after.used.union(&disk.used_blocks(Trust::BeforeReplay).used);
@@ -130,7 +153,11 @@ fn map_checked(volume: &Volume<'_>, superblock: &Superblock, notes: &mut Vec<Str
     Ok(Mapped {
         used: used.used.shifted(place.start),
         zeroed: zeroed.shifted(place.start),
-        files: Box::new(ExtFiles { place, superblock: superblock.clone(), overlay }),
+        files: Box::new(ExtFiles {
+            place,
+            superblock: superblock.clone(),
+            overlay,
+        }),
     })
 }
 
@@ -139,7 +166,11 @@ fn read_journal(disk: &Reader<'_>, needs_recovery: bool) -> Result<Option<Journa
     let superblock = &disk.superblock;
     let has_journal = superblock.compat & COMPAT_HAS_JOURNAL != 0;
     if !has_journal {
-        return if needs_recovery { Err("it needs recovery but has no journal".into()) } else { Ok(None) };
+        return if needs_recovery {
+            Err("it needs recovery but has no journal".into())
+        } else {
+            Ok(None)
+        };
     }
     if superblock.journal_inode == 0 {
         return if needs_recovery {
@@ -150,15 +181,17 @@ fn read_journal(disk: &Reader<'_>, needs_recovery: bool) -> Result<Option<Journa
     }
     let fast_commit = superblock.compat & COMPAT_FAST_COMMIT != 0;
     if needs_recovery && fast_commit {
-        return Err("its journal is waiting to be replayed and may hold fast commits, which are not read".into());
+        return Err(
+            "its journal is waiting to be replayed and may hold fast commits, which are not read".into(),
+        );
     }
     match journal::read(disk) {
         // The area of fast commits is the journal's own business: keep it.
         Ok(Journal::Clean { .. }) if fast_commit || needs_recovery => Ok(None),
         Ok(journal) => Ok(Some(journal)),
-        Err(reason) if needs_recovery => {
-            Err(format!("its journal is waiting to be replayed and cannot be read: {reason}"))
-        }
+        Err(reason) if needs_recovery => Err(format!(
+            "its journal is waiting to be replayed and cannot be read: {reason}"
+        )),
         // Nobody will replay it: it is kept as it is.
         Err(_) => Ok(None),
     }
@@ -167,7 +200,9 @@ fn read_journal(disk: &Reader<'_>, needs_recovery: bool) -> Result<Option<Journa
 fn check_replayed_superblock(replayed: &Reader<'_>) -> Result<(), String> {
     let block = replayed.read_block(replayed.superblock.own_block())?;
     let start = usize::try_from(superblock::OFFSET % replayed.superblock.block_bytes).unwrap_or(0);
-    let bytes = block.get(start..start + superblock::LENGTH).ok_or("the superblock beyond its block")?;
+    let bytes = block
+        .get(start..start + superblock::LENGTH)
+        .ok_or("the superblock beyond its block")?;
     // The kernel may leave the checksum of a journalled superblock to the next sync: what counts is the geometry.
     let mut bytes = bytes.to_vec();
     if replayed.overlay.get(replayed.superblock.own_block()).is_some() {

@@ -109,25 +109,41 @@ impl Superblock {
         }
         let block_bytes = 1024u64 << block_shift;
         let bigalloc = ro_compat & RO_COMPAT_BIGALLOC != 0;
-        let cluster_shift = if bigalloc { field::le32(bytes, 0x1C) } else { block_shift };
+        let cluster_shift = if bigalloc {
+            field::le32(bytes, 0x1C)
+        } else {
+            block_shift
+        };
         if cluster_shift < block_shift || cluster_shift > 20 {
             return Err(format!("cluster size 1024 << {cluster_shift}"));
         }
         let cluster_blocks = 1u64 << (cluster_shift - block_shift);
         let blocks_per_group = u64::from(field::le32(bytes, 0x20));
-        let clusters_per_group =
-            if bigalloc { u64::from(field::le32(bytes, 0x24)) } else { blocks_per_group };
+        let clusters_per_group = if bigalloc {
+            u64::from(field::le32(bytes, 0x24))
+        } else {
+            blocks_per_group
+        };
         if clusters_per_group.checked_mul(cluster_blocks) != Some(blocks_per_group)
             || clusters_per_group == 0
             || clusters_per_group % 8 != 0
             || clusters_per_group > 8 * block_bytes
         {
-            return Err(format!("{clusters_per_group} clusters and {blocks_per_group} blocks in a group"));
+            return Err(format!(
+                "{clusters_per_group} clusters and {blocks_per_group} blocks in a group"
+            ));
         }
-        let high = if incompat & INCOMPAT_64BIT != 0 { u64::from(field::le32(bytes, 0x150)) << 32 } else { 0 };
+        let high = if incompat & INCOMPAT_64BIT != 0 {
+            u64::from(field::le32(bytes, 0x150)) << 32
+        } else {
+            0
+        };
         let block_count = high | u64::from(field::le32(bytes, 0x04));
         let first_data_block = u64::from(field::le32(bytes, 0x14));
-        if first_data_block > 1 || block_count <= first_data_block || (block_bytes > 1024 && first_data_block != 0) {
+        if first_data_block > 1
+            || block_count <= first_data_block
+            || (block_bytes > 1024 && first_data_block != 0)
+        {
             return Err(format!("{block_count} blocks from block {first_data_block}"));
         }
         if block_count.checked_mul(block_bytes).is_none() {
@@ -135,18 +151,27 @@ impl Superblock {
         }
         let group_count = (block_count - first_data_block).div_ceil(blocks_per_group);
         if group_count > GROUPS_MAX {
-            return Err(format!("{group_count} block groups are more than this reader follows"));
+            return Err(format!(
+                "{group_count} block groups are more than this reader follows"
+            ));
         }
         let inodes_per_group = u64::from(field::le32(bytes, 0x28));
-        let inode_bytes = if dynamic { u64::from(field::le16(bytes, 0x58)) } else { 128 };
+        let inode_bytes = if dynamic {
+            u64::from(field::le16(bytes, 0x58))
+        } else {
+            128
+        };
         if inodes_per_group == 0 || inodes_per_group > 8 * block_bytes {
             return Err(format!("{inodes_per_group} inodes in a group"));
         }
         if inode_bytes < 128 || inode_bytes > block_bytes || !inode_bytes.is_power_of_two() {
             return Err(format!("inodes of {inode_bytes} bytes"));
         }
-        let descriptor_bytes =
-            if incompat & INCOMPAT_64BIT != 0 { usize::from(field::le16(bytes, 0xFE)) } else { 32 };
+        let descriptor_bytes = if incompat & INCOMPAT_64BIT != 0 {
+            usize::from(field::le16(bytes, 0xFE))
+        } else {
+            32
+        };
         if !(32..=1024).contains(&descriptor_bytes) || !descriptor_bytes.is_power_of_two() {
             return Err(format!("descriptors of {descriptor_bytes} bytes"));
         }
@@ -161,7 +186,11 @@ impl Superblock {
             group_count,
             inodes_per_group,
             inode_bytes,
-            first_inode: if dynamic { u64::from(field::le32(bytes, 0x54)) } else { 11 },
+            first_inode: if dynamic {
+                u64::from(field::le32(bytes, 0x54))
+            } else {
+                11
+            },
             descriptor_bytes,
             reserved_descriptor_blocks: u64::from(field::le16(bytes, 0xCE)),
             first_meta_group: u64::from(field::le32(bytes, 0x104)),
@@ -173,7 +202,11 @@ impl Superblock {
             uuid,
             label: field::text(&bytes[0x78..0x88]),
             journal_inode: u64::from(field::le32(bytes, 0xE0)),
-            checksum_seed: if seeded { field::le32(bytes, 0x270) } else { crc32c(!0, &uuid) },
+            checksum_seed: if seeded {
+                field::le32(bytes, 0x270)
+            } else {
+                crc32c(!0, &uuid)
+            },
         })
     }
 
@@ -191,10 +224,27 @@ impl Superblock {
     pub(super) fn has_geometry_of(&self, other: &Self) -> bool {
         let geometry = |own: &Self| {
             (
-                (own.block_count, own.first_data_block, own.block_bytes, own.cluster_blocks),
-                (own.blocks_per_group, own.inodes_per_group, own.inode_bytes, own.descriptor_bytes),
-                (own.reserved_descriptor_blocks, own.first_meta_group, own.backup_groups),
-                (own.incompat | INCOMPAT_RECOVER, own.ro_compat & RO_COMPAT_BIGALLOC),
+                (
+                    own.block_count,
+                    own.first_data_block,
+                    own.block_bytes,
+                    own.cluster_blocks,
+                ),
+                (
+                    own.blocks_per_group,
+                    own.inodes_per_group,
+                    own.inode_bytes,
+                    own.descriptor_bytes,
+                ),
+                (
+                    own.reserved_descriptor_blocks,
+                    own.first_meta_group,
+                    own.backup_groups,
+                ),
+                (
+                    own.incompat | INCOMPAT_RECOVER,
+                    own.ro_compat & RO_COMPAT_BIGALLOC,
+                ),
             )
         };
         geometry(self) == geometry(other)
@@ -223,7 +273,9 @@ impl Superblock {
     /// Whether a block number names a block of this filesystem.
     pub(super) fn has_blocks(&self, first: u64, count: u64) -> bool {
         first >= self.first_data_block.max(self.own_block())
-            && first.checked_add(count).is_some_and(|end| end <= self.block_count)
+            && first
+                .checked_add(count)
+                .is_some_and(|end| end <= self.block_count)
     }
 }
 
@@ -233,15 +285,21 @@ fn check_features(compat: u32, incompat: u32, ro_compat: u32) -> Result<(), Stri
     }
     let unknown_incompat = incompat & !INCOMPAT_KNOWN;
     if unknown_incompat != 0 {
-        return Err(format!("incompatible feature bits {unknown_incompat:#x} are not known"));
+        return Err(format!(
+            "incompatible feature bits {unknown_incompat:#x} are not known"
+        ));
     }
     let unknown_ro_compat = ro_compat & !RO_COMPAT_KNOWN;
     if unknown_ro_compat != 0 {
-        return Err(format!("feature bits {unknown_ro_compat:#x} (incompatible for writing) are not known"));
+        return Err(format!(
+            "feature bits {unknown_ro_compat:#x} (incompatible for writing) are not known"
+        ));
     }
     let unknown_compat = compat & COMPAT_UNKNOWN;
     if unknown_compat != 0 {
-        return Err(format!("feature bits {unknown_compat:#x} change what the bitmaps mean"));
+        return Err(format!(
+            "feature bits {unknown_compat:#x} change what the bitmaps mean"
+        ));
     }
     Ok(())
 }

@@ -60,8 +60,16 @@ impl Width {
             Self::Fat12 => {
                 let pair = field::le16(piece, index + index / 2);
                 let last = piece.len() == index + index / 2 + 1;
-                let pair = if last { u16::from(piece[index + index / 2]) } else { pair };
-                u32::from(if index.is_multiple_of(2) { pair & 0xFFF } else { pair >> 4 })
+                let pair = if last {
+                    u16::from(piece[index + index / 2])
+                } else {
+                    pair
+                };
+                u32::from(if index.is_multiple_of(2) {
+                    pair & 0xFFF
+                } else {
+                    pair >> 4
+                })
             }
             Self::Fat16 => u32::from(field::le16(piece, 2 * index)),
             Self::Fat32 => field::le32(piece, 4 * index) & self.mask(),
@@ -123,7 +131,9 @@ impl Boot {
         let total_sectors = or_wide(0x13, 0x20);
         let fat_sectors = or_wide(0x16, 0x24);
         let data_sector = reserved + u64::from(fat_count) * fat_sectors + root_sectors;
-        let data_sectors = total_sectors.checked_sub(data_sector).ok_or("the FAT does not fit its filesystem")?;
+        let data_sectors = total_sectors
+            .checked_sub(data_sector)
+            .ok_or("the FAT does not fit its filesystem")?;
         let clusters = data_sectors / sectors_per_cluster;
         let cluster_count = u32::try_from(clusters).map_err(|_| "more clusters than a FAT counts")?;
         let width = match cluster_count {
@@ -147,7 +157,8 @@ impl Boot {
         };
         let base = if wide { 0x41 } else { 0x25 };
         let has_extended = matches!(sector[base + 1], 0x28 | 0x29);
-        let label = field::text(&sector[base + 6..base + 17]).filter(|label| has_extended && label != "NO NAME");
+        let label =
+            field::text(&sector[base + 6..base + 17]).filter(|label| has_extended && label != "NO NAME");
         Ok(Self {
             width,
             total_bytes: total_sectors * sector_bytes,
@@ -163,7 +174,11 @@ impl Boot {
             backup_boot_offset: place_in_reserved(0x32),
             information_offset: place_in_reserved(0x30),
             dirty: sector[base] & 1 != 0,
-            serial: if has_extended { field::le32(&sector, base + 2) } else { 0 },
+            serial: if has_extended {
+                field::le32(&sector, base + 2)
+            } else {
+                0
+            },
             label,
         })
     }

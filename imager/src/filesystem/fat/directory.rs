@@ -43,7 +43,10 @@ impl FileExtents for FatFiles {
         };
         let done = walk.run(visit);
         done.map(|_| ()).map_err(|reason| {
-            Error::new(ErrorKind::Read, format!("reading the directories of a FAT filesystem: {reason}"))
+            Error::new(
+                ErrorKind::Read,
+                format!("reading the directories of a FAT filesystem: {reason}"),
+            )
         })
     }
 }
@@ -63,7 +66,10 @@ impl Walk<'_> {
         if self.boot.width == Width::Fat32 {
             self.enter(self.boot.root_cluster);
         } else {
-            let bytes = self.volume.read(self.boot.root_start, usize::try_from(self.boot.root_bytes).unwrap_or(0))?;
+            let bytes = self.volume.read(
+                self.boot.root_start,
+                usize::try_from(self.boot.root_bytes).unwrap_or(0),
+            )?;
             if self.read_entries(&bytes, visit)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -72,7 +78,9 @@ impl Walk<'_> {
             let mut next = Some(first);
             while let Some(cluster) = next {
                 let length = usize::try_from(self.boot.cluster_bytes).unwrap_or(0);
-                let bytes = self.volume.read(self.boot.cluster_offset(u64::from(cluster)), length)?;
+                let bytes = self
+                    .volume
+                    .read(self.boot.cluster_offset(u64::from(cluster)), length)?;
                 if self.read_entries(&bytes, visit)?.is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
@@ -91,11 +99,18 @@ impl Walk<'_> {
                 _ if attributes & 0x08 != 0 => continue,
                 _ => {}
             }
-            let high = if self.boot.width == Width::Fat32 { u32::from(field::le16(entry, 20)) } else { 0 };
+            let high = if self.boot.width == Width::Fat32 {
+                u32::from(field::le16(entry, 20))
+            } else {
+                0
+            };
             let cluster = high << 16 | u32::from(field::le16(entry, 26));
             if attributes & 0x10 != 0 {
                 self.enter(cluster);
-            } else if self.follow(cluster, u64::from(field::le32(entry, 28)), visit)?.is_break() {
+            } else if self
+                .follow(cluster, u64::from(field::le32(entry, 28)), visit)?
+                .is_break()
+            {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -115,12 +130,20 @@ impl Walk<'_> {
         let mut logical_offset = 0;
         let mut next = Some(first).filter(|first| clusters_left > 0 && self.boot.has_cluster(*first));
         while let Some(cluster) = next {
-            let disk_offset = self.place().saturating_add(self.boot.cluster_offset(u64::from(cluster)));
+            let disk_offset = self
+                .place()
+                .saturating_add(self.boot.cluster_offset(u64::from(cluster)));
             match &mut run {
-                Some(run) if run.disk_offset + run.length_bytes == disk_offset => run.length_bytes += cluster_bytes,
+                Some(run) if run.disk_offset + run.length_bytes == disk_offset => {
+                    run.length_bytes += cluster_bytes
+                }
                 _ => {
-                    let begun =
-                        FileExtent { file: u64::from(first), logical_offset, disk_offset, length_bytes: cluster_bytes };
+                    let begun = FileExtent {
+                        file: u64::from(first),
+                        logical_offset,
+                        disk_offset,
+                        length_bytes: cluster_bytes,
+                    };
                     if let Some(done) = run.replace(begun)
                         && visit(done).is_break()
                     {
@@ -130,7 +153,11 @@ impl Walk<'_> {
             }
             logical_offset += cluster_bytes;
             clusters_left -= 1;
-            next = if clusters_left > 0 { self.next(cluster)? } else { None };
+            next = if clusters_left > 0 {
+                self.next(cluster)?
+            } else {
+                None
+            };
         }
         match run {
             Some(done) => Ok(visit(done)),
@@ -146,17 +173,25 @@ impl Walk<'_> {
 
     /// The cluster after this one, or `None` at the end of the chain, at nonsense, or when too many steps were made.
     fn next(&mut self, cluster: u32) -> std::result::Result<Option<u32>, String> {
-        let Some(left) = self.steps_left.checked_sub(1) else { return Ok(None) };
+        let Some(left) = self.steps_left.checked_sub(1) else {
+            return Ok(None);
+        };
         self.steps_left = left;
         let cluster = u64::from(cluster);
         let value = match self.boot.width {
             Width::Fat12 => {
                 let bytes = self.volume.read(self.boot.fat_start + cluster / 2 * 3, 3)?;
-                self.boot.width.entry(&bytes, usize::try_from(cluster % 2).unwrap_or(0))
+                self.boot
+                    .width
+                    .entry(&bytes, usize::try_from(cluster % 2).unwrap_or(0))
             }
-            Width::Fat16 => u32::from(field::le16(&self.volume.read(self.boot.fat_start + cluster * 2, 2)?, 0)),
+            Width::Fat16 => u32::from(field::le16(
+                &self.volume.read(self.boot.fat_start + cluster * 2, 2)?,
+                0,
+            )),
             Width::Fat32 => {
-                field::le32(&self.volume.read(self.boot.fat_start + cluster * 4, 4)?, 0) & self.boot.width.mask()
+                field::le32(&self.volume.read(self.boot.fat_start + cluster * 4, 4)?, 0)
+                    & self.boot.width.mask()
             }
         };
         Ok(Some(value).filter(|value| self.boot.has_cluster(*value)))

@@ -54,7 +54,10 @@ pub(super) fn map(volume: &Volume<'_>) -> Mapping {
         outcome: Outcome::Mapped(Mapped {
             used: used.shifted(volume.place().start),
             zeroed: Ranges::new(),
-            files: Box::new(FatFiles { place: volume.place(), boot }),
+            files: Box::new(FatFiles {
+                place: volume.place(),
+                boot,
+            }),
         }),
     }
 }
@@ -81,7 +84,10 @@ fn read_used(volume: &Volume<'_>, boot: &Boot, notes: &mut Vec<String>) -> Resul
         for cluster in piece_start.max(2)..piece_end {
             let index = usize::try_from(cluster - piece_start).unwrap_or(usize::MAX);
             let value = |piece: &Vec<u8>| boot.width.entry(piece, index);
-            let is_used = pieces.iter().map(value).any(|value| value != 0 && value != (mask & 0x0FFF_FFF7));
+            let is_used = pieces
+                .iter()
+                .map(value)
+                .any(|value| value != 0 && value != (mask & 0x0FFF_FFF7));
             if is_used {
                 let start = boot.cluster_offset(cluster);
                 builder.push(start..start + boot.cluster_bytes);
@@ -106,8 +112,14 @@ fn note_state(volume: &Volume<'_>, boot: &Boot, notes: &mut Vec<String>) -> Resu
     let head = volume.read(boot.fat_start, 8)?;
     let (clean, no_errors) = match boot.width {
         Width::Fat12 => (true, true),
-        Width::Fat16 => (field::le16(&head, 2) & 0x8000 != 0, field::le16(&head, 2) & 0x4000 != 0),
-        Width::Fat32 => (field::le32(&head, 4) & 0x0800_0000 != 0, field::le32(&head, 4) & 0x0400_0000 != 0),
+        Width::Fat16 => (
+            field::le16(&head, 2) & 0x8000 != 0,
+            field::le16(&head, 2) & 0x4000 != 0,
+        ),
+        Width::Fat32 => (
+            field::le32(&head, 4) & 0x0800_0000 != 0,
+            field::le32(&head, 4) & 0x0400_0000 != 0,
+        ),
     };
     // Linux keeps its own mark in the boot sector: bit 0 of the byte at 0x25 (12/16) or 0x41 (32).
     if !clean || boot.dirty {
