@@ -1,0 +1,117 @@
+//! `amorce check`: what is wrong with a configuration or a network, in words, before anybody stands in front of a machine.
+
+use crate::{
+    configuration::{Configuration, ServeArguments},
+    interface,
+};
+use anyhow::{Result, bail};
+use catalog::Catalog;
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+};
+
+/// Prints every finding; an error if one of them keeps the appliance from working.
+pub fn run(arguments: ServeArguments) -> Result<()> {
+    let configuration = Configuration::load(arguments)?;
+    let mut findings = Findings::default();
+    for name in &configuration.interfaces {
+        match interface::addresses(name) {
+            Ok(addresses) => {
+                findings.good(format!("interface {name} has {}", joined(&addresses)));
+            }
+            Err(error) => findings.bad(format!("{error:#}")),
+        }
+    }
+    check_boot_files(&configuration, &mut findings);
+    check_catalog(&configuration, &mut findings);
+    check_ports(&configuration, &mut findings);
+    match findings.bad {
+        0 => {
+            println!("nothing is wrong");
+            Ok(())
+        }
+        1 => bail!("one thing is wrong"),
+        count => bail!("{count} things are wrong"),
+    }
+}
+
+/// Prints as it counts.
+#[derive(Default)]
+struct Findings {
+    bad: usize,
+}
+
+impl Findings {
+    fn good(&self, text: impl std::fmt::Display) {
+        println!("  ok    {text}");
+    }
+
+    fn note(&self, text: impl std::fmt::Display) {
+        println!("  note  {text}");
+    }
+
+    fn bad(&mut self, text: impl std::fmt::Display) {
+        self.bad += 1;
+        println!("  WRONG {text}");
+    }
+}
+
+fn check_boot_files(configuration: &Configuration, findings: &mut Findings) {
+    match packer::check(&configuration.boot()) {
+        Ok(found) if found.is_empty() => findings.good("the boot files are whole"),
+        Ok(found) => {
+            for finding in found {
+                if finding.is_error() { findings.bad(finding) } else { findings.note(finding) }
+            }
+        }
+        Err(error) => findings.bad(error),
+    }
+}
+
+fn check_catalog(configuration: &Configuration, findings: &mut Findings) {
+    let path = configuration.catalog();
+    if !path.exists() {
+        findings.note("there is no catalog yet; the first start makes it");
+        return;
+    }
+    match Catalog::open(&path) {
+        Ok(catalog) => {
+            findings.good("the catalog is sound");
+            if catalog.needs_first_administrator().unwrap_or(false) {
+                findings.note("nobody administers this appliance yet; `amorce serve` prints a one-time code");
+            }
+        }
+        Err(error) => findings.bad(error),
+    }
+}
+
+/// Whether each port could be had. A port that is taken is only a note: the appliance itself may be running.
+fn check_ports(configuration: &Configuration, findings: &mut Findings) {
+    let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    for (port, purpose) in [(67, "DHCP proxy"), (4011, "boot server"), (69, "TFTP")] {
+        report_port(&format!("UDP port {port} ({purpose})"), UdpSocket::bind(any(port)).map(drop), findings);
+    }
+    for (address, purpose) in
+        [(configuration.http, "http"), (configuration.agent, "agent"), (configuration.admin, "admin")]
+    {
+        report_port(&format!("TCP {address} ({purpose})"), TcpListener::bind(address).map(drop), findings);
+    }
+}
+
+fn report_port(what: &str, outcome: std::io::Result<()>, findings: &mut Findings) {
+    match outcome {
+        Ok(()) => findings.good(format!("{what} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => findings.note(format!(
+            "{what} is taken: by the appliance itself if it runs, else by another service (`ss -lnptu` names it)"
+        )),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => findings.bad(format!(
+            "{what} may not be opened by this user; run as root, or give the program CAP_NET_BIND_SERVICE"
+        )),
+        Err(error) => findings.bad(format!("{what} cannot be opened: {error}")),
+    }
+}
+
+fn joined(addresses: &[Ipv4Addr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

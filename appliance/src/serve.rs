@@ -1,0 +1,168 @@
+//! `amorce serve`: opens what is kept, binds every port, then runs until it is told to stop.
+
+use crate::{
+    certificates::{Certificates, uploaded_server_config},
+    configuration::{Configuration, ServeArguments},
+    interface,
+    listener::TlsListener,
+    wiring::{self, CatalogDecisions},
+};
+use anyhow::{Context, Result};
+use bootd::BootServices;
+use catalog::Catalog;
+use control::Control;
+use depot::server::DepotServer;
+use std::{io::IsTerminal, net::Ipv4Addr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How often the catalog does what comes with time.
+const TICK: Duration = Duration::from_secs(2);
+/// How often what no master needs is removed from the depot.
+const COLLECT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Runs the appliance.
+pub fn run(arguments: ServeArguments) -> Result<()> {
+    let configuration = Configuration::load(arguments)?;
+    start_log();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("no runtime can be started")?
+        .block_on(serve(configuration))
+}
+
+async fn serve(configuration: Configuration) -> Result<()> {
+    for name in &configuration.interfaces {
+        interface::addresses(name)?;
+    }
+    make_private_folder(&configuration.data)?;
+    let certificates = Certificates::open(&configuration.tls(), &interface::all_addresses()?)?;
+    let catalog = Catalog::open(&configuration.catalog())?;
+    let depot = Arc::new(DepotServer::open(&configuration.depot())?);
+    take_up_firmware(&configuration.boot());
+
+    let stop = CancellationToken::new();
+    let control = control(&configuration, catalog.clone(), Arc::clone(&depot), &stop);
+    let tls = certificates.server_config()?;
+    let page_tls = match &configuration.admin_certificate {
+        Some((certificate, key)) => uploaded_server_config(certificate, key)?,
+        None => Arc::clone(&tls),
+    };
+    let agent = TlsListener::bind("agent", configuration.agent, tls, control::agent_router(control.clone())).await?;
+    let routes = control::admin_router(control, wiring::page());
+    let admin = TlsListener::bind("admin", configuration.admin, page_tls, routes).await?;
+    let boot = BootServices::bind(
+        bootd::Config {
+            interfaces: configuration.interfaces.clone(),
+            http: configuration.http,
+            agent_port: configuration.agent.port(),
+            ca: certificates.fingerprint(),
+            boot_folder: configuration.boot(),
+            extra_kernel_words: configuration.kernel_words.clone(),
+            ports: bootd::Ports::default(),
+        },
+        Arc::new(CatalogDecisions(catalog.clone())),
+    )
+    .await
+    .context("the boot services cannot start")?;
+
+    greet(&configuration, &catalog)?;
+    let tasks = TaskTracker::new();
+    tasks.spawn(agent.run(stop.clone()));
+    tasks.spawn(admin.run(stop.clone()));
+    tasks.spawn(boot.run(stop.clone()));
+    tasks.spawn(every(TICK, stop.clone(), "keeping time", move || catalog.tick().map_err(anyhow::Error::from)));
+    tasks.spawn(every(COLLECT, stop.clone(), "removing what no master needs", move || {
+        depot.collect_garbage().map(|collected| tracing::info!(?collected, "depot cleaned")).map_err(anyhow::Error::from)
+    }));
+    tasks.close();
+    wait_for_signal().await?;
+    tracing::info!("stopping; requests under way may end");
+    stop.cancel();
+    tasks.wait().await;
+    Ok(())
+}
+
+/// Says where the page is and, while nobody administers the appliance, the code that makes the first administrator.
+fn greet(configuration: &Configuration, catalog: &Catalog) -> Result<()> {
+    let address = if configuration.admin.ip().is_unspecified() {
+        interface::addresses(&configuration.interfaces[0])?.first().copied().unwrap_or(Ipv4Addr::LOCALHOST).into()
+    } else {
+        configuration.admin.ip()
+    };
+    let port = match configuration.admin.port() {
+        443 => String::new(),
+        port => format!(":{port}"),
+    };
+    println!("amorce: the page is at https://{address}{port}/");
+    if let Some(code) = catalog.new_setup_code()? {
+        println!("amorce: nobody administers this appliance yet; the first administrator's one-time code is {code}");
+    }
+    Ok(())
+}
+
+/// Does something again and again, where blocking is allowed, and logs what goes wrong.
+async fn every(
+    period: Duration,
+    stop: CancellationToken,
+    what: &'static str,
+    work: impl Fn() -> Result<()> + Send + Sync + 'static,
+) {
+    let work = Arc::new(work);
+    let mut clock = tokio::time::interval(period);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The first tick is due at once; everything is fresh then.
+    clock.tick().await;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = clock.tick() => {}
+        }
+        let work = Arc::clone(&work);
+        match tokio::task::spawn_blocking(move || work()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("{what}: {error:#}"),
+            Err(error) => tracing::error!("{what}: {error}"),
+        }
+    }
+}
+
+/// Firmware files that an admin dropped since the initrd was built. A fault here must not keep the site from booting.
+fn take_up_firmware(boot: &Path) {
+    match packer::refresh_firmware(boot) {
+        Ok(true) => tracing::info!("the initrd has the files from boot/firmware now"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!("dropped firmware was not taken up: {error}"),
+    }
+}
+
+fn make_private_folder(path: &Path) -> Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("the data folder {} cannot be made", path.display()))
+}
+
+/// For people on a terminal, as JSON for a journal; `AMORCE_LOG` chooses how much.
+fn start_log() {
+    use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+    let filter = EnvFilter::try_from_env("AMORCE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let registry = tracing_subscriber::registry().with(filter);
+    if std::io::stderr().is_terminal() {
+        registry.with(fmt::layer().with_writer(std::io::stderr)).init();
+    } else {
+        registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();
+    }
+}
+
+async fn wait_for_signal() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
