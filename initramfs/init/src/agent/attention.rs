@@ -1,0 +1,114 @@
+//! What the technician asked for by keys, heard at any time.
+
+use crate::screen::{self, Key, Keys, words};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// How often waiting looks up.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The keys pressed since the agent began.
+#[derive(Clone, Debug)]
+pub struct Attention {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    retry: AtomicBool,
+    local_boot: AtomicBool,
+    any: AtomicBool,
+    pressed: Notify,
+}
+
+impl Attention {
+    /// Listens on a thread of its own. Without one the machine works, but no key does.
+    #[must_use]
+    pub fn listen() -> Self {
+        let attention = Self { shared: Arc::default() };
+        let listening = attention.clone();
+        let thread = std::thread::Builder::new().name("keys".into()).spawn(move || listening.attend());
+        if let Err(error) = thread {
+            screen::log(&format!("keys: {error}"));
+        }
+        attention
+    }
+
+    fn attend(&self) {
+        let mut keys = Keys::open();
+        loop {
+            let Some(key) = keys.wait(Duration::from_secs(3600)) else { continue };
+            self.shared.any.store(true, Ordering::Relaxed);
+            match key {
+                Key::Retry => self.shared.retry.store(true, Ordering::Relaxed),
+                Key::LocalBoot => self.shared.local_boot.store(true, Ordering::Relaxed),
+                Key::Shell => {
+                    if !screen::shell(&keys.console) {
+                        screen::say(words("").no_shell);
+                    }
+                }
+                Key::Other => {}
+            }
+            self.shared.pressed.notify_waiters();
+        }
+    }
+
+    /// Whether somebody pressed any key since the agent began: then the machine stays.
+    #[must_use]
+    pub fn was_pressed(&self) -> bool {
+        self.shared.any.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody asked to try again; asking answers it.
+    #[must_use]
+    pub fn wants_retry(&self) -> bool {
+        self.shared.retry.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether somebody asked for the machine's own disk.
+    #[must_use]
+    pub fn wants_local_boot(&self) -> bool {
+        self.shared.local_boot.load(Ordering::Relaxed)
+    }
+
+    /// Waits until somebody asks to try again or for the disk, at most this long.
+    pub fn wait_for_retry(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline && !self.wants_local_boot() && !self.wants_retry() {
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// A call, or `None` if somebody presses a key meanwhile.
+    pub async fn unless_pressed<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let pressed = self.shared.pressed.notified();
+        tokio::select! {
+            result = call => Some(result),
+            () = pressed => None,
+        }
+    }
+
+    /// A call, or `None` if somebody asks for the machine's own disk meanwhile.
+    pub async fn unless_local_boot<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let asked = async {
+            loop {
+                let pressed = self.shared.pressed.notified();
+                if self.wants_local_boot() {
+                    return;
+                }
+                pressed.await;
+            }
+        };
+        tokio::select! {
+            result = call => Some(result),
+            () = asked => None,
+        }
+    }
+}

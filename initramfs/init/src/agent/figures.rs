@@ -1,0 +1,62 @@
+//! Numbers as people read them.
+
+use protocol::job::StepResult;
+use std::time::Duration;
+
+/// `1.5 GB`: powers of ten, as on the label of a disk.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut value = count;
+    let mut unit = 0;
+    while value >= 1_000_000 && unit < UNITS.len() - 1 {
+        value /= 1000;
+        unit += 1;
+    }
+    format!("{}.{} {}", value / 1000, value % 1000 / 100, UNITS[unit])
+}
+
+/// `1:05` minutes, `2:00:00` hours.
+#[must_use]
+pub fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
+        _ => format!("{}:{:02}:{:02} h", seconds / 3600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+/// What a step brought, in one line.
+#[must_use]
+pub fn result(result: &StepResult) -> String {
+    let mut parts = Vec::new();
+    for (name, count) in [
+        ("used", result.bytes_used),
+        ("read", result.bytes_read),
+        ("written", result.bytes_written),
+        ("over the wire", result.bytes_sent),
+    ] {
+        if count > 0 {
+            parts.push(format!("{} {name}", bytes(count)));
+        }
+    }
+    parts.push(format!("{:.1} s", result.seconds));
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_read_as_on_a_label_and_a_clock() {
+        assert_eq!([bytes(0), bytes(999), bytes(1000), bytes(1_550_000_000)], ["0 B", "999 B", "1.0 kB", "1.5 GB"]);
+        assert_eq!(bytes(u64::MAX), "18446.7 PB");
+        assert_eq!(time(Duration::from_secs(65)), "1:05 min");
+        assert_eq!(time(Duration::from_secs(7200)), "2:00:00 h");
+    }
+}
