@@ -15,7 +15,6 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use imager::store::Store;
 use protocol::{ChunkId, Problem};
 use std::{
     collections::HashMap,
@@ -38,9 +37,9 @@ pub const TIMEOUTS: Timeouts = Timeouts {
 
 pub struct Appliance {
     pub address: SocketAddr,
-    pub authority: Authority,
+    pub authority: Arc<Authority>,
     pub state: Arc<State>,
-    pub folder: tempfile::TempDir,
+    pub folder: Arc<tempfile::TempDir>,
     listener: AbortHandle,
 }
 
@@ -55,16 +54,43 @@ pub struct State {
 
 impl Appliance {
     pub fn start(runtime: &Runtime) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::init(&folder.path().join("depot")).unwrap();
-        let authority = Authority::new();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_at(
+            runtime,
+            "127.0.0.1:0".parse().unwrap(),
+            folder,
+            Arc::new(Authority::new()),
+        )
+    }
+
+    /// The same appliance started again, as after a power cut, on another runtime: the one it ran on was shut down. Its
+    /// rights are those of before, as a catalog would keep them.
+    pub fn start_again(self, runtime: &Runtime) -> Self {
+        let (address, folder, authority) = (self.address, self.folder.clone(), self.authority.clone());
+        let rights = self.state.rights.lock().unwrap().clone();
+        drop(self);
+        // A call that was in the store when the runtime went still ends there, and holds the store's lock until then.
+        while DepotServer::open(&folder.path().join("depot")).is_err_and(|problem| problem.code == "busy") {
+            std::thread::yield_now();
+        }
+        let again = Self::start_at(runtime, address, folder, authority);
+        *again.state.rights.lock().unwrap() = rights;
+        again
+    }
+
+    fn start_at(
+        runtime: &Runtime,
+        address: SocketAddr,
+        folder: Arc<tempfile::TempDir>,
+        authority: Arc<Authority>,
+    ) -> Self {
         let state = Arc::new(State {
-            depot: DepotServer::new(Arc::new(store)),
+            depot: DepotServer::open(&folder.path().join("depot")).unwrap(),
             rights: Mutex::default(),
             asked: Mutex::default(),
             uploaded: Mutex::default(),
         });
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = runtime.block_on(TcpListener::bind(address)).unwrap();
         let address = listener.local_addr().unwrap();
         let task = runtime.spawn(accept(
             listener,

@@ -9,7 +9,7 @@ mod listing;
 mod master;
 mod peer;
 mod rights;
-//mod round_trip;
+mod round_trip;
 mod trust;
 
 /// The engine is synchronous, its calls block: each test has a runtime of its own to drive the bytes.
