@@ -51,8 +51,8 @@ fn read(version: u32) -> Right {
     }
 }
 
-fn capture_to(client: &DepotClient, disk: &Vec<u8>) -> imager::Result<Captured> {
-    capture(disk, client, &CaptureOptions::new(name()), &Unwatched)
+fn capture_to(client: &DepotClient, disk: &[u8]) -> imager::Result<Captured> {
+    capture(&disk, client, &CaptureOptions::new(name()), &Unwatched)
 }
 
 fn restore_from(
