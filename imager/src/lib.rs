@@ -13,6 +13,8 @@ pub mod progress;
 pub mod restore;
 pub mod signature;
 pub mod store;
+#[cfg(test)]
+mod synthetic;
 pub mod target;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,354 @@
+use super::*;
+use crate::{
+    Unwatched,
+    capture::{CaptureOptions, capture},
+    exchange::{ChunkSource, ManifestSource},
+    frame::{EncodedFrame, Encoder},
+    signature::SecretKey,
+    store::Store,
+    synthetic::{Chance, RecordingDisk, gpt_disk, memory_store, noise},
+};
+use proptest::prelude::*;
+use protocol::{
+    ByteLen, ByteOffset, ChunkId, MasterName,
+    manifest::{
+        Entry, EntryKind, PartitionNote, PartitionState, Segment, SegmentId, SegmentRef, SignedRoot,
+    },
+};
+use std::collections::HashMap;
+
+const SIZE: u64 = 8 << 20;
+const PARTITIONS: [Range<u64>; 2] = [2048..8192, 8192..15000];
+
+fn name() -> MasterName {
+    "master".parse().unwrap()
+}
+
+fn captured(disk: &Vec<u8>) -> Store {
+    let (store, _) = memory_store();
+    capture(disk, &store, &CaptureOptions::new(name()), &Unwatched).unwrap();
+    store
+}
+
+fn newest(store: &Store) -> RestoreOptions {
+    RestoreOptions::new(MasterRef { name: name(), version: None }, store.public_key())
+}
+
+fn put_back(store: &Store, target: &RecordingDisk) -> Result<Restored> {
+    restore(store, target, &newest(store), &Unwatched)
+}
+
+fn master_disk() -> Vec<u8> {
+    gpt_disk(SIZE, &PARTITIONS, |number, bytes| {
+        let length = bytes.len();
+        bytes.copy_from_slice(&noise(number as u64, length));
+        // Something that is free of content, and something that occurs twice.
+        bytes[length / 2..length / 2 + 300_000].fill(0);
+        let twice = bytes[..200 * 1024].to_vec();
+        bytes[length - 200 * 1024..].copy_from_slice(&twice);
+    })
+}
+
+fn other_disk() -> Vec<u8> {
+    gpt_disk(SIZE, &[2048..4096, 6000..16000], |number, bytes| {
+        let length = bytes.len();
+        bytes.copy_from_slice(&noise(77 + number as u64, length));
+    })
+}
+
+/// Everything that has to be there: from the first byte to the end of the last partition, and the tables.
+fn is_whole(disk: &[u8], master: &[u8]) -> bool {
+    let tables = usize::try_from(15000 * 512u64).unwrap();
+    let backup = disk.len() - 33 * 512;
+    disk[..tables] == master[..tables] && disk[backup..] == master[backup..]
+}
+
+/// Whether any firmware or system would take the disk for one with partitions.
+fn has_partitions(disk: &Vec<u8>) -> bool {
+    let layout = crate::partition::read_table(disk, 512).unwrap();
+    let backup = disk[disk.len() - 512..].starts_with(b"EFI PART");
+    matches!(layout.table, crate::partition::Table::Gpt(_) | crate::partition::Table::Mbr(_)) || backup
+}
+
+#[test]
+fn a_blank_disk_becomes_the_master() {
+    let master = master_disk();
+    let store = captured(&master);
+    let target = RecordingDisk::new(vec![0; master.len()]);
+    let restored = put_back(&store, &target).unwrap();
+    assert!(is_whole(&target.bytes(), &master));
+    assert_eq!(restored.counts.bytes_disk, SIZE);
+    assert!(restored.counts.bytes_written < SIZE);
+}
+
+#[test]
+fn nothing_differs_nothing_written() {
+    let master = master_disk();
+    let store = captured(&master);
+    let target = RecordingDisk::new(master.clone());
+    let restored = put_back(&store, &target).unwrap();
+    assert_eq!((target.writes(), restored.counts.bytes_written, restored.counts.bytes_new), (0, 0, 0));
+}
+
+#[test]
+fn only_what_differs_is_fetched_and_written() {
+    let master = master_disk();
+    let store = captured(&master);
+    let mut drifted = master.clone();
+    drifted[5 << 20] ^= 1;
+    let target = RecordingDisk::new(drifted);
+    let restored = put_back(&store, &target).unwrap();
+    assert!(is_whole(&target.bytes(), &master));
+    // The chunk that differs, the head of its partition, and the tables.
+    assert!(restored.counts.bytes_written < 3 << 20, "{:?}", restored.counts);
+    let touched = target.touched();
+    assert!(!touched[2 << 20], "the other partition's body is left alone");
+    assert!(!touched[1 << 20], "the other partition's head is left alone");
+}
+
+#[test]
+fn garbage_in_zero_ranges_is_zeroed() {
+    let master = master_disk();
+    let store = captured(&master);
+    let target = RecordingDisk::new(vec![0xAA; master.len()]);
+    put_back(&store, &target).unwrap();
+    assert!(is_whole(&target.bytes(), &master));
+}
+
+#[test]
+fn power_cut_at_any_write_never_leaves_half_a_system_and_the_next_run_ends_right() {
+    let master = master_disk();
+    let store = captured(&master);
+    let old_states = [other_disk(), vec![0; master.len()], {
+        // The same table as the master's, other content: the most dangerous one.
+        let mut drifted = master.clone();
+        for position in [1 << 20, 3 << 20, 5 << 20, 7 << 20] {
+            drifted[position..position + 4096].fill(0x11);
+        }
+        drifted
+    }];
+    for (number, old) in old_states.iter().enumerate() {
+        let whole = RecordingDisk::new(old.clone());
+        put_back(&store, &whole).unwrap();
+        let writes = whole.writes();
+        assert!(writes > 5);
+        for cut in 0..writes {
+            let target = RecordingDisk::new(old.clone());
+            target.cut_power_after(cut);
+            assert!(put_back(&store, &target).is_err(), "the power was cut after {cut} of {writes} writes");
+            for seed in 0..2 {
+                let mut chance = Chance::new(cut * 8 + seed);
+                let after = target.after_power_cut(&mut chance);
+                let bytes = after.bytes();
+                if has_partitions(&bytes) {
+                    let untouched = bytes == *old;
+                    let only_tables_touched = bytes[34 * 512..bytes.len() - 33 * 512] == old[34 * 512..old.len() - 33 * 512];
+                    let content_is_whole = bytes[34 * 512..15000 * 512] == master[34 * 512..15000 * 512];
+                    assert!(
+                        untouched || only_tables_touched || content_is_whole,
+                        "old state {number}, cut {cut}, seed {seed}: the disk has a table and half a system"
+                    );
+                }
+                put_back(&store, &after).unwrap();
+                assert!(is_whole(&after.bytes(), &master), "old state {number}, cut {cut}, seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_run_fetches_only_what_lacks() {
+    let master = master_disk();
+    let store = captured(&master);
+    let target = RecordingDisk::new(vec![0; master.len()]);
+    let first = put_back(&store, &target).unwrap();
+    let cut = RecordingDisk::new(vec![0; master.len()]);
+    cut.cut_power_after(target.writes() / 2);
+    put_back(&store, &cut).unwrap_err();
+    let half = RecordingDisk::new(cut.bytes());
+    let second = put_back(&store, &half).unwrap();
+    assert!(second.counts.bytes_new < first.counts.bytes_new * 9 / 10, "{:?} then {:?}", first.counts, second.counts);
+}
+
+#[test]
+fn a_larger_disk_gets_its_backup_table_at_its_real_end() {
+    let master = master_disk();
+    let store = captured(&master);
+    let larger = SIZE + (3 << 20) + 512;
+    let target = RecordingDisk::new(vec![0x5A; usize::try_from(larger).unwrap()]);
+    let restored = put_back(&store, &target).unwrap();
+    assert!(restored.notes.iter().any(|note| note.contains("larger")), "{:?}", restored.notes);
+    let bytes = target.bytes();
+    let layout = crate::partition::read_table(&bytes, 512).unwrap();
+    assert!(layout.warnings.is_empty(), "{:?}", layout.warnings);
+    assert_eq!(layout.partitions.len(), 2);
+    assert!(bytes[bytes.len() - 512..].starts_with(b"EFI PART"));
+    assert_eq!(bytes[2048 * 512..15000 * 512], master[2048 * 512..15000 * 512]);
+    let writes = target.writes();
+    let again = put_back(&store, &target).unwrap();
+    assert_eq!((target.writes(), again.counts.bytes_written), (writes, 0), "a second run finds nothing to do");
+}
+
+#[test]
+fn a_smaller_disk_that_holds_the_partitions_and_the_table_is_accepted_and_one_sector_less_is_refused() {
+    let master = master_disk();
+    let store = captured(&master);
+    let needed = (15000 + 33) * 512usize;
+    let target = RecordingDisk::new(vec![0; needed]);
+    put_back(&store, &target).unwrap();
+    let layout = crate::partition::read_table(&target.bytes(), 512).unwrap();
+    assert!(layout.warnings.is_empty(), "{:?}", layout.warnings);
+    let target = RecordingDisk::new(vec![0; needed - 512]);
+    let error = put_back(&store, &target).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooSmall);
+    assert!(error.to_string().contains(&needed.to_string()) && error.to_string().contains(&(needed - 512).to_string()));
+    assert_eq!(target.writes(), 0);
+}
+
+#[test]
+fn another_sector_size_is_refused_before_the_first_write() {
+    let store = captured(&master_disk());
+    let mut target = RecordingDisk::new(vec![0; 8 << 20]);
+    target.sector_size = 4096;
+    assert_eq!(put_back(&store, &target).unwrap_err().kind(), ErrorKind::SectorSize);
+    assert_eq!(target.writes(), 0);
+}
+
+#[test]
+fn a_medium_that_lies_is_found_out_and_boots_nothing() {
+    let master = master_disk();
+    let store = captured(&master);
+    for position in [6 << 20, (2048 * 512) + 17, 600] {
+        let target = RecordingDisk::new(vec![0; master.len()]);
+        target.lie_at(position);
+        let error = put_back(&store, &target).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ReadBack, "{position}");
+        assert!(!has_partitions(&target.bytes()), "{position}");
+    }
+}
+
+#[test]
+fn another_stores_signature_is_refused_before_the_first_write() {
+    let store = captured(&master_disk());
+    let target = RecordingDisk::new(vec![0; 8 << 20]);
+    let mut options = newest(&store);
+    options.key = SecretKey::generate().unwrap().public();
+    assert_eq!(restore(&store, &target, &options, &Unwatched).unwrap_err().kind(), ErrorKind::Signature);
+    assert_eq!(target.writes(), 0);
+}
+
+#[test]
+fn cancelling_stops_and_the_next_run_ends_right() {
+    struct Impatient(AtomicU64);
+    impl Progress for Impatient {
+        fn report(&self, phase: Phase, _done: u64, _total: u64) {
+            if phase == Phase::Writing {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        fn cancelled(&self) -> bool {
+            self.0.load(Ordering::Relaxed) > 1
+        }
+    }
+    let master = master_disk();
+    let store = captured(&master);
+    let target = RecordingDisk::new(other_disk());
+    let error = restore(&store, &target, &newest(&store), &Impatient(AtomicU64::new(0))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert!(!has_partitions(&target.bytes()));
+    put_back(&store, &target).unwrap();
+    assert!(is_whole(&target.bytes(), &master));
+}
+
+/// A source whose words are not to be trusted.
+struct HostileSource {
+    root: SignedRoot,
+    segments: HashMap<SegmentId, Vec<u8>>,
+    frames: Vec<EncodedFrame>,
+}
+
+impl ManifestSource for HostileSource {
+    fn root(&self, _: &MasterRef) -> Result<SignedRoot> {
+        Ok(self.root.clone())
+    }
+    fn segment(&self, id: SegmentId) -> Result<Vec<u8>> {
+        self.segments.get(&id).cloned().ok_or_else(|| Error::new(ErrorKind::Missing, "no such segment"))
+    }
+}
+
+impl ChunkSource for HostileSource {
+    fn fetch(
+        &self,
+        _: SegmentId,
+        _: &[ChunkId],
+        deliver: &mut dyn FnMut(EncodedFrame) -> Result<()>,
+    ) -> Result<()> {
+        self.frames.iter().cloned().try_for_each(deliver)
+    }
+}
+
+fn any_entry() -> impl Strategy<Value = (u64, u8)> {
+    (prop_oneof![4 => 1u64..20_000, 1 => 1u64..1 << 22, 1 => any::<u64>().prop_map(|value| value >> 9)], 0u8..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_signed_a_restore_ends_without_panic_and_keeps_to_the_target(
+        entries in prop::collection::vec(any_entry(), 1..12),
+        primary in prop::collection::vec((0u64..1 << 21, 1u64..70_000), 0..3),
+        backup in prop::collection::vec((0u64..1 << 21, 1u64..70_000), 0..2),
+        partitions in prop::collection::vec((0u64..1 << 21, 0u64..1 << 21, 0u64..1 << 21), 0..3),
+        smallest in 0u64..1 << 21,
+        kind in 0u8..3,
+        target_size in prop_oneof![Just(None), (1usize..2 << 20).prop_map(Some)],
+    ) {
+        let content = noise(9, 4096);
+        let id = ChunkId(*blake3::hash(&content).as_bytes());
+        let frame = Encoder::new(Some(1)).unwrap().encode(&[(id, 4096)], &content).unwrap();
+        let entries: Vec<Entry> = entries.into_iter().map(|(length_bytes, kind)| {
+            let kind = match kind {
+                0 | 1 => EntryKind::Data(id),
+                2 => EntryKind::Data(ChunkId([3; 32])),
+                3 => EntryKind::Zero,
+                4 => EntryKind::Discard,
+                _ => EntryKind::Keep,
+            };
+            let length_bytes = match kind {
+                EntryKind::Data(_) => if length_bytes % 3 == 0 { length_bytes % (1 << 20) + 1 } else { 4096 },
+                _ => length_bytes,
+            };
+            Entry { length_bytes, kind }
+        }).collect();
+        let segment = Segment { start: ByteOffset(0), entries };
+        let Some(covered) = segment.covered() else { return Ok(()) };
+        let bytes = segment.encode();
+        let segment_id = SegmentId(*blake3::hash(&bytes).as_bytes());
+        let ranges = |list: Vec<(u64, u64)>| list.into_iter().map(|(start, length)| ByteRange { start, length }).collect();
+        let root = Root {
+            name: name(), version: 1, created_unix_ms: 0, created_by: String::new(),
+            disk_size: ByteLen(covered), sector_size: 512,
+            table: [TableKind::Gpt, TableKind::Mbr, TableKind::None][usize::from(kind)],
+            primary_table: ranges(primary), backup_table: ranges(backup),
+            smallest_target: ByteLen(smallest.min(covered)),
+            partitions: partitions.into_iter().map(|(start, length, head)| PartitionNote {
+                number: 1, start, length, head: ByteLen(head), kind: String::new(), label: String::new(), filesystem: None,
+                state: PartitionState::Raw { reason: String::new() },
+            }).collect(),
+            bytes_used: ByteLen(0), chunks: 0, bytes_data: ByteLen(0), notes: Vec::new(),
+            segments: vec![SegmentRef { id: segment_id, covers: ByteLen(covered) }],
+        };
+        let key = SecretKey::generate().unwrap();
+        let Ok(signed) = key.sign(&root) else { return Ok(()) };
+        let source = HostileSource { root: signed, segments: HashMap::from([(segment_id, bytes)]), frames: vec![frame] };
+        let size = match target_size {
+            Some(size) => size,
+            None if covered < 8 << 20 => usize::try_from(covered).unwrap(),
+            None => 1 << 20,
+        };
+        let target = RecordingDisk::new(vec![1; size]);
+        let options = RestoreOptions::new(MasterRef { name: name(), version: None }, key.public());
+        let _ = restore(&source, &target, &options, &Unwatched);
+    }
+}

@@ -4,7 +4,7 @@ use super::{
     Access, GrowingPack, Store, Writer, damage_mark,
     folder::{FolderStorage, lock},
     index::Index,
-    pack::{self, PackId},
+    pack::{self, FrameRecord, PackId},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// Keeps readers of other processes out, as long as the answer lives.
-    pub(super) fn lock_out_readers(&self) -> Result<Option<File>> {
+    pub(super) fn lock_out_readers(&self) -> Result<Option<NoReaders>> {
         let Some(folder) = &self.folder else { return Ok(None) };
         let path = folder.join("readers.lock");
         let failed = |error| Error::io(format!("locking {}", path.display()), error);
@@ -151,7 +151,7 @@ impl Store {
             None => File::open(&path).map_err(failed)?,
         };
         match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => Ok(Some(NoReaders(file))),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::new(ErrorKind::Busy, format!("somebody reads from the store {}", folder.display()))
                     .with_remedy("wait until the restore or the check has ended, then try again"))
@@ -179,12 +179,14 @@ impl Store {
                 Err(error) => warnings.push(error.chain()),
             }
         }
+        let mut salvage = Vec::new();
         for name in self.storage.list("open/")? {
             if PackId::from_name(&name).is_some_and(|id| sealed.contains(&id)) {
                 continue;
             }
             match self.load_open_pack(&name, &mut index, &damaged) {
-                Ok(()) => {}
+                Ok(None) => {}
+                Ok(Some(frames)) => salvage.push((name, frames)),
                 Err(error) => warnings.push(error.chain()),
             }
         }
@@ -192,32 +194,45 @@ impl Store {
         self.warnings = warnings;
         if self.writer.is_some() {
             self.finish_old_packs()?;
+            salvage.iter().try_for_each(|(name, frames)| self.salvage(name, frames))?;
         }
         Ok(())
     }
 
     /// A pack that was growing when somebody stopped, or that somebody else is writing now. What a power cut left of it is
-    /// decided frame by frame; only whole and true ones count.
-    fn load_open_pack(&self, name: &str, index: &mut Index, damaged: &HashSet<String>) -> Result<()> {
+    /// decided frame by frame; only whole and true ones count. Gives those that have to be moved because something between
+    /// them is damaged.
+    fn load_open_pack(
+        &self,
+        name: &str,
+        index: &mut Index,
+        damaged: &HashSet<String>,
+    ) -> Result<Option<Vec<FrameRecord>>> {
         let is_writer = self.writer.is_some();
         let mut contents = match pack::read_contents(&*self.storage, name) {
             Ok(contents) => contents,
             Err(error) if is_writer && error.kind() == ErrorKind::Damaged => {
                 // Not even its header is there: nothing was in it yet.
-                return self.storage.delete(name);
+                return self.storage.delete(name).map(|()| None);
             }
             Err(error) => return Err(error),
         };
         if is_writer {
-            let whole = contents
-                .frames
-                .iter()
-                .take_while(|record| {
-                    pack::read_frame(&*self.storage, name, record.offset, record.len)
-                        .is_ok_and(|mut frame| frame.verify().is_ok())
+            let next_to_each_other = |frames: &[FrameRecord]| {
+                let mut next = pack::HEADER_LEN as u64;
+                frames.iter().all(|record| {
+                    let follows = record.offset == next;
+                    next = record.offset + u64::from(record.len);
+                    follows
                 })
-                .count();
-            contents.frames.truncate(whole);
+            };
+            contents.frames.retain(|record| {
+                pack::read_frame(&*self.storage, name, record.offset, record.len)
+                    .is_ok_and(|mut frame| frame.verify().is_ok())
+            });
+            if !next_to_each_other(&contents.frames) {
+                return Ok(Some(contents.frames));
+            }
             contents.frames_end = contents
                 .frames
                 .last()
@@ -234,7 +249,25 @@ impl Store {
                 *growing = Some(pack);
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Moves the good frames of an unfinished pack to another one and removes it.
+    fn salvage(&self, name: &str, frames: &[FrameRecord]) -> Result<()> {
+        for record in frames {
+            let mut frame = pack::read_frame(&*self.storage, name, record.offset, record.len)?;
+            frame.verify()?;
+            self.append_frame(&frame, false)?;
+        }
+        self.storage.commit()?;
+        if let Some(id) = PackId::from_name(name) {
+            for mark in self.storage.list("damaged/")? {
+                if mark.starts_with(&format!("damaged/{id}-")) {
+                    self.storage.delete(&mark)?;
+                }
+            }
+        }
+        self.storage.delete(name)
     }
 
     /// Finishes every open pack but the one that goes on growing.
@@ -251,6 +284,16 @@ impl Store {
             self.finish_pack(&GrowingPack { number, id, len: contents.frames_end, frames: contents.frames })?;
         }
         Ok(())
+    }
+}
+
+/// While it lives, no other process opens the store.
+pub(super) struct NoReaders(File);
+
+impl Drop for NoReaders {
+    fn drop(&mut self) {
+        // The same lock as the store holds, back to what it was; nobody can be in the way of that.
+        let _ = self.0.try_lock_shared();
     }
 }
 
