@@ -11,9 +11,11 @@
 //! All byte ranges in this module's results are in bytes **of the disk**, not of the partition. Nothing is written or
 //! mounted, nothing here trusts what it reads, and nothing fails: what cannot be read or understood is raw, with the reason.
 
+mod bits;
 pub mod ext4;
 pub mod fat;
 mod identify;
+pub mod ntfs;
 mod ranges;
 mod swap;
 mod volume;
@@ -206,6 +208,7 @@ pub fn map(disk: &dyn ReadAt, partition: Range<u64>) -> Mapping {
     match kind {
         Kind::Ext => ext4::map(&volume),
         Kind::Fat12 | Kind::Fat16 | Kind::Fat32 => fat::map(&volume),
+        Kind::Ntfs => ntfs::map(&volume),
         Kind::Swap => swap::map(&volume),
         other => Mapping::raw(other, identify::raw_reason(other)),
     }

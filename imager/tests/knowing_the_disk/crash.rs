@@ -46,10 +46,7 @@ const CASES: &[(&str, &[&str])] = &[
             "size=2",
         ],
     ),
-    (
-        "ext4 data journal",
-        &["-t", "ext4", "-b", "1024"],
-    ),
+    ("ext4 data journal", &["-t", "ext4", "-b", "1024"]),
 ];
 
 /// Files that were synced, by what is in them.

@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 /// Whether the big matrix is asked for.
@@ -228,18 +229,37 @@ pub fn restore_by_map(image: &Path, mapped: &Mapped, copy: &Path) {
     }
 }
 
-/// A loop mount that ends when dropped.
+/// Mounting picks a free loop device in two steps: one at a time.
+static MOUNTING: Mutex<()> = Mutex::new(());
+
+/// A loop mount (or one by ntfs-3g) that ends when dropped.
 pub struct Mount(PathBuf);
 
 impl Mount {
     pub fn new(image: &Path, folder: &Path, options: &str) -> Self {
-        fs::create_dir_all(folder).unwrap();
         let options = format!("loop,{options}");
-        run(
-            "mount",
-            &["-o", &options, image.to_str().unwrap(), folder.to_str().unwrap()],
-        );
-        Self(folder.to_path_buf())
+        Self::with("mount", image, folder, &options)
+    }
+
+    pub fn ntfs(image: &Path, folder: &Path, options: &str) -> Self {
+        Self::with("ntfs-3g", image, folder, options)
+    }
+
+    fn with(program: &str, image: &Path, folder: &Path, options: &str) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let arguments = ["-o", options, image.to_str().unwrap(), folder.to_str().unwrap()];
+        let mut refused = String::new();
+        // Another process may take the loop device between the two steps.
+        for _ in 0..20 {
+            let turn = MOUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+            let (code, _, error) = try_run(program, &arguments);
+            drop(turn);
+            if code == 0 {
+                return Self(folder.to_path_buf());
+            }
+            refused = error;
+        }
+        panic!("{program} {arguments:?}: {refused}");
     }
 
     pub fn path(&self) -> &Path {
@@ -249,6 +269,13 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let _ = try_run("umount", &[self.0.to_str().unwrap_or_default()]);
+        let folder = self.0.to_str().unwrap_or_default();
+        // A child just forked by another thread still has our files open until it runs its own program.
+        for _ in 0..200 {
+            if try_run("umount", &[folder]).0 == 0 {
+                return;
+            }
+        }
+        let _ = try_run("umount", &["-l", folder]);
     }
 }

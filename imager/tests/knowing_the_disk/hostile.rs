@@ -95,6 +95,26 @@ fn seeds() -> &'static [(&'static str, Vec<u8>)] {
             }
             seeds.push((name, fs::read(&image).unwrap()));
         }
+        make_image(&image, 3 << 20);
+        run(
+            "mkntfs",
+            &["-q", "-F", "-f", "-c", "512", image.to_str().unwrap()],
+        );
+        for (name, length) in [("pagefile.sys", 100_000), ("another", 50_000), ("small", 100)] {
+            let source = scratch.path().join(name);
+            fs::write(&source, vec![0xA5; length]).unwrap();
+            run(
+                "ntfscp",
+                &[
+                    "-f",
+                    "-q",
+                    image.to_str().unwrap(),
+                    source.to_str().unwrap(),
+                    name,
+                ],
+            );
+        }
+        seeds.push(("NTFS", fs::read(&image).unwrap()));
         seeds
     })
 }
@@ -163,7 +183,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn changed_filesystems_are_survived(seed in 0usize..9, changes in changes()) {
+    fn changed_filesystems_are_survived(seed in 0usize..10, changes in changes()) {
         let mut bytes = seeds()[seed].1.clone();
         let length = bytes.len();
         for (place, value) in changes {
@@ -173,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn filesystems_that_are_cut_short_or_moved_are_survived(seed in 0usize..9, start in 0u64..8192, end in 0u64..(5 << 20)) {
+    fn filesystems_that_are_cut_short_or_moved_are_survived(seed in 0usize..10, start in 0u64..8192, end in 0u64..(5 << 20)) {
         let bytes = &seeds()[seed].1;
         survive(bytes, 0..end);
         survive(bytes, start..start.max(end));

@@ -1,12 +1,13 @@
 //! Reading disks that other people's tools made: every used map is held against the filesystem's own tools.
 //!
 //! The everyday set is small. `AMORCE_MATRIX=full cargo test -p imager --test knowing_the_disk` runs all of it.
-//! Needs root (loop mounts), e2fsprogs, dosfstools, mtools, gdisk, fdisk and util-linux; a missing tool fails.
+//! Needs root (loop mounts), e2fsprogs, dosfstools, mtools, ntfs-3g, gdisk, fdisk and util-linux; a missing tool fails.
 
 mod crash;
 mod ext;
 mod fat;
 mod harness;
 mod hostile;
+mod ntfs;
 mod other;
 mod tables;

@@ -97,6 +97,8 @@ pub(super) struct Boot {
     pub backup_boot_offset: Option<u64>,
     pub information_offset: Option<u64>,
     pub dirty: bool,
+    /// There is a table of partitions in the boot sector, none of which begins at its sector 0.
+    pub has_partition_table: bool,
     pub serial: u32,
     pub label: Option<String>,
 }
@@ -174,6 +176,7 @@ impl Boot {
             backup_boot_offset: place_in_reserved(0x32),
             information_offset: place_in_reserved(0x30),
             dirty: sector[base] & 1 != 0,
+            has_partition_table: has_partition_table(&sector),
             serial: if has_extended {
                 field::le32(&sector, base + 2)
             } else {
@@ -201,4 +204,13 @@ impl Boot {
     pub(super) fn has_cluster(&self, cluster: u32) -> bool {
         cluster >= 2 && u64::from(cluster) < u64::from(self.cluster_count) + 2
     }
+}
+
+/// Whether the four entries at 446 look like partitions: flags 0x00 or 0x80 in all, and one used that begins behind
+/// sector 0. FAT tools fill in an entry from sector 0; most leave all four zero.
+fn has_partition_table(sector: &[u8]) -> bool {
+    let entries = || sector[446..510].chunks_exact(16);
+    sector[510..512] == [0x55, 0xAA]
+        && entries().all(|entry| entry[0] & 0x7F == 0)
+        && entries().any(|entry| entry[4] != 0 && field::le32(entry, 8) > 0 && field::le32(entry, 12) > 0)
 }

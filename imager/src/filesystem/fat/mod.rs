@@ -23,7 +23,9 @@ const PIECE_BYTES: u64 = 96 << 10;
 
 /// Whether a FAT stands there, and which.
 pub(super) fn identify(volume: &Volume<'_>) -> Option<Kind> {
-    Boot::read(volume).ok().map(|boot| boot.kind())
+    let boot = Boot::read(volume).ok()?;
+    // A boot sector with a real partition table in it starts a disk, not a filesystem: a layout left from earlier.
+    (!boot.has_partition_table).then(|| boot.kind())
 }
 
 /// Maps a FAT filesystem.
