@@ -39,7 +39,6 @@ export default defineConfig({
   test: {
     environment: 'jsdom',
     include: ['page/**/*.test.{ts,tsx}'],
-    setupFiles: ['page/test-setup.ts'],
     css: false,
     restoreMocks: true,
   },

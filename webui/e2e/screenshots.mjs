@@ -10,6 +10,8 @@ const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-cor
 const folder = new URL('../screenshots/', import.meta.url);
 await mkdir(folder, { recursive: true });
 const wanted = process.argv.slice(2);
+/** `VARIANTS=fr-light-wide,en-dark-phone`: only these. */
+const variants = process.env.VARIANTS?.split(',');
 
 /** @typedef {Awaited<ReturnType<typeof startAppliance>>} Appliance */
 /** @typedef {import('playwright-core').Page} Page */
@@ -57,7 +59,7 @@ const SCREENS = [
     for (const row of [1, 2, 3]) await page.locator('tbody input[type=checkbox]').nth(row).check();
   } },
   { name: 'machine-name', scene: 'school', path: () => '/machines', ready: 'table', act: async (page) => {
-    await page.locator('tbody button').first().click();
+    await page.locator('.amorce-name-button').first().click();
     await page.waitForSelector('#name-field');
   } },
   { name: 'machine', scene: 'school', path: ({ world }) => `/machines/${world.machines.find((machine) => machine.label.startsWith('CDI'))?.id}`, ready: '.amorce-parts' },
@@ -103,6 +105,7 @@ try {
     for (const language of ['fr', 'en']) {
       for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
         for (const [width, viewport] of Object.entries({ wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } })) {
+          if (variants !== undefined && !variants.includes(`${language}-${colorScheme}-${width}`)) continue;
           const appliance = await startAppliance({ scene: screen.scene, tick: 0, loggedIn: screen.loggedIn ?? true });
           if (screen.scene === 'school') workingSite(appliance);
           const context = await browser.newContext({ viewport, colorScheme, locale: language === 'fr' ? 'fr-FR' : 'en-GB', timezoneId: 'Europe/Paris', reducedMotion: 'reduce' });
@@ -115,8 +118,18 @@ try {
             await screen.act?.(page, appliance);
             // Letters and images are in place; what still loads says so and is waited for.
             await page.waitForFunction(() => document.querySelector('.amorce-loading') === null);
+            // The page scrolls inside its frame: a window as tall as its content shows all of it.
+            const hidden = await page.evaluate(() => {
+              const main = document.querySelector('.pf-v6-c-page__main');
+              return main === null ? 0 : main.scrollHeight - main.clientHeight;
+            });
+            if (hidden > 0 && (await page.locator('[role=dialog]').count()) === 0) {
+              await page.setViewportSize({ width: viewport.width, height: viewport.height + hidden });
+            }
             await page.screenshot({ path: new URL(`${name}.png`, folder).pathname, fullPage: true });
-            const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+            const overflow = await page.evaluate(() =>
+              Math.max(...[document.documentElement, ...document.querySelectorAll('.pf-v6-c-page__main, .pf-v6-c-page__main-section, .pf-v6-c-card__body')].map((part) => part.scrollWidth - part.clientWidth)),
+            );
             if (overflow > 0) faults.push(`${name}: the page is ${overflow} px wider than the window`);
             await page.evaluate(axeSource);
             const found = await page.evaluate(async () => {

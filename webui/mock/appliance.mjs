@@ -300,6 +300,8 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     changeRow,
     publish,
     advance,
+    /** Browsers that follow the live events. */
+    followers: () => followers.size,
     /** Ends the session, as the appliance does after a while. */
     endSession: () => {
       session = false;

@@ -17,11 +17,11 @@ const PATCHES: Record<string, Patch> = {
   }) as Patch,
 };
 
-/** Puts one event into the cache. An event that this page does not know may concern anything: all is asked again. */
+/** Puts one event into the cache. `reset`, and what this page does not know, may concern anything: all is asked again. */
 export function applyEvent(client: QueryClient, event: LiveEvent): void {
   const patch = PATCHES[event.kind];
   if (patch === undefined) {
-    if (event.kind !== 'heartbeat') refreshEverything(client);
+    if (event.kind !== 'refusal') refreshEverything(client);
     return;
   }
   if (typeof event.data !== 'object' || event.data === null) return;

@@ -111,7 +111,7 @@ export function CapturePage() {
               {candidates.length === 1 && named === null && candidates[0] !== undefined && disks.length === 1 ? (
                 <Disk disk={candidates[0]} />
               ) : (
-                <div role="radiogroup" aria-label={t('capture.disk')}>
+                <div role="radiogroup" aria-label={t('capture.disk')} className="amorce-radios">
                   <Radio
                     id="capture-disk-auto"
                     name="capture-disk"

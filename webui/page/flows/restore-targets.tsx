@@ -45,7 +45,7 @@ export function RestoreTargets({ checked, named, onName, onRemove }: Props) {
               <Td dataLabel={t('restore.remarks')}>
                 <Remarks remarks={remarks} />
               </Td>
-              <Td isActionCell>
+              <Td className="amorce-actions">
                 <Button
                   variant="link"
                   size="sm"

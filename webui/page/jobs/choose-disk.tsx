@@ -34,7 +34,7 @@ export function ChooseDisk({ row, job, onClose }: { row: JobMachine; job: Job; o
       />
       <ModalBody>
         {choose.isError && <Problem error={choose.error} />}
-        <div role="radiogroup" aria-labelledby="choose-title">
+        <div role="radiogroup" aria-labelledby="choose-title" className="amorce-radios">
           {disks.map((candidate) => (
             <Radio
               key={diskKey(candidate)}

@@ -28,9 +28,9 @@ export function JobRows({ detail, limit }: { detail: JobDetail; limit?: number }
       <Table aria-label={t('job.machines-of', { title: detail.job.title })} variant="compact" gridBreakPoint="grid-lg">
         <Thead>
           <Tr>
-            <Th width={20}>{t('job.machine')}</Th>
+            <Th width={15}>{t('job.machine')}</Th>
             <Th width={15}>{t('job.state')}</Th>
-            <Th>{t('job.progress')}</Th>
+            <Th width={50}>{t('job.progress')}</Th>
             <Th screenReaderText={t('machines.actions')} />
           </Tr>
         </Thead>
@@ -43,12 +43,14 @@ export function JobRows({ detail, limit }: { detail: JobDetail; limit?: number }
                 </Link>
               </Td>
               <Td dataLabel={t('job.state')}>
-                <JobStateLabel state={row.state} />
+                <div>
+                  <JobStateLabel state={row.state} />
+                </div>
               </Td>
               <Td dataLabel={t('job.progress')}>
                 <RowDetail row={row} job={detail.job} />
               </Td>
-              <Td isActionCell>
+              <Td className="amorce-actions">
                 <RowActions row={row} onEvidence={setEvidence} onChoose={setChoosing} />
               </Td>
             </Tr>
@@ -85,7 +87,7 @@ function RowDetail({ row, job }: { row: JobMachine; job: Job }) {
     <div className="amorce-row-detail">
       {(row.state === 'running' || row.state === 'waiting') && words !== '' && (
         <div>
-          {words} <span className="amorce-quiet">{place}</span>
+          {words} <span className="amorce-quiet amorce-whole">{place}</span>
         </div>
       )}
       {row.cancel_requested && row.state === 'running' && <div className="amorce-strong">{t('job.cancelling')}</div>}

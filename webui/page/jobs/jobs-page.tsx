@@ -74,7 +74,9 @@ export function JobsPage() {
                       </Link>
                     </Td>
                     <Td dataLabel={t('job.state')}>
-                      <JobStateLabel state={job.state} />
+                      <div>
+                        <JobStateLabel state={job.state} />
+                      </div>
                     </Td>
                     <Td dataLabel={t('jobs.machines')}>
                       {job.counts.total < 2 ? t('machines.count', { count: job.counts.total }) : <JobCountsBar counts={job.counts} />}

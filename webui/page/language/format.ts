@@ -67,5 +67,5 @@ export function formatAgo(unixMs: number, nowMs: number, language: string): stri
   for (const [unit, length] of AGO) {
     if (passed >= length) return relative.format(-Math.floor(passed / length), unit);
   }
-  return relative.format(0, 'minute');
+  return relative.format(0, 'second');
 }

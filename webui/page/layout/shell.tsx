@@ -71,7 +71,7 @@ export function Shell() {
 function Head() {
   const { t } = useLanguage();
   return (
-    <Masthead>
+    <Masthead display={{ default: 'inline' }}>
       <MastheadMain>
         <MastheadToggle>
           <PageToggleButton variant="plain" aria-label={t('nav.toggle')}>
@@ -160,7 +160,7 @@ function ConnectionBanner() {
   return (
     <div role="status" aria-live="polite">
       {connection === 'lost' && (
-        <Banner status="warning" isSticky>
+        <Banner status="warning" isSticky className="amorce-banner">
           {t('connection.lost')}{' '}
           <Button variant="link" isInline onClick={() => void client.invalidateQueries()}>
             {t('action.try-again')}

@@ -86,9 +86,8 @@ export function PictureOfParts({ picture }: { picture: DiskPicture }) {
   const whole = picture.parts.reduce((sum, part) => sum + part.size, 0);
   const describe = (part: DiskPart) => {
     if (part.number === 0 && part.filesystem === '') return t('disk.free');
-    return [part.label, part.filesystem === '' || part.filesystem === 'unknown' ? t('disk.unknown') : part.filesystem]
-      .filter((word) => word !== '')
-      .join(' · ');
+    const filesystem = part.filesystem === '' || part.filesystem === 'unknown' ? t('disk.unknown') : part.filesystem;
+    return part.label === '' || part.label === filesystem ? filesystem : `${part.label} · ${filesystem}`;
   };
   if (picture.parts.every((part) => part.number === 0)) return <p className="amorce-quiet">{t('disk.empty')}</p>;
   return (
@@ -120,7 +119,7 @@ export function PictureOfParts({ picture }: { picture: DiskPicture }) {
               {describe(part)}
             </span>
             <span className="amorce-quiet">
-              {part.used === null
+              {part.used === null || part.used === 0
                 ? format.bytes(part.size)
                 : t('disk.used-of', { used: format.bytes(part.used), size: format.bytes(part.size) })}
             </span>

@@ -87,10 +87,10 @@ export function MachinePage() {
               <CurrentJob machine={machine} />
             </GridItem>
           )}
-          <GridItem lg={8} span={12}>
+          <GridItem lg={7} span={12}>
             <Disks machine={machine} />
           </GridItem>
-          <GridItem lg={4} span={12}>
+          <GridItem lg={5} span={12}>
             <Facts machine={machine} />
           </GridItem>
         </Grid>
@@ -104,7 +104,7 @@ function Disks({ machine }: { machine: Machine }) {
   const { t } = useLanguage();
   const { disks } = machine.facts;
   return (
-    <Card isFullHeight>
+    <Card>
       <CardTitle component="h2">{t('machine.disks')}</CardTitle>
       <CardBody>
         {disks.length === 0 && <p>{t('machine.no-disk-about')}</p>}
@@ -121,10 +121,10 @@ function Facts({ machine }: { machine: Machine }) {
   const { facts } = machine;
   const { smbios } = facts;
   return (
-    <Card isFullHeight>
+    <Card>
       <CardTitle component="h2">{t('machine.facts')}</CardTitle>
       <CardBody>
-        <DescriptionList isCompact isHorizontal isFluid horizontalTermWidthModifier={{ default: '9rem' }}>
+        <DescriptionList isCompact isAutoFit autoFitMinModifier={{ default: '11rem' }}>
           <Fact name={t('machine.firmware')}>{t(`firmware.${facts.firmware}`)}</Fact>
           <Fact name={t('machine.cpu')}>
             {facts.cpu !== '' && t('machine.cpu-count', { cpu: facts.cpu, count: facts.cpu_count })}

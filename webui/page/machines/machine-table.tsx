@@ -41,10 +41,9 @@ export function MachineTable({ machines, chosen, onChoose, onName }: Props) {
           />
           <Th>{t('machines.name')}</Th>
           <Th>{t('machines.state')}</Th>
-          <Th>{t('machines.disks')}</Th>
+          <Th modifier="nowrap">{t('machines.disks')}</Th>
           <Th>{t('machines.adapter')}</Th>
-          <Th>{t('machines.seen')}</Th>
-          <Th screenReaderText={t('machines.actions')} />
+          <Th modifier="nowrap">{t('machines.seen')}</Th>
         </Tr>
       </Thead>
       <Tbody>
@@ -63,11 +62,16 @@ export function MachineTable({ machines, chosen, onChoose, onName }: Props) {
                 <Link to={`/machines/${machine.id}`} className="amorce-strong">
                   {machine.label}
                 </Link>{' '}
-                {isUnnamed(machine) && (
-                  <Label isCompact color="blue" variant="outline">
-                    {t('machine.unnamed')}
-                  </Label>
-                )}{' '}
+                <Button
+                  variant={isUnnamed(machine) ? 'secondary' : 'plain'}
+                  size="sm"
+                  className="amorce-name-button"
+                  icon={isUnnamed(machine) ? undefined : <PencilAltIcon />}
+                  onClick={() => onName(machine)}
+                  aria-label={t(isUnnamed(machine) ? 'name.button-for' : 'name.title-again', { name: machine.label })}
+                >
+                  {isUnnamed(machine) ? t('name.button') : undefined}
+                </Button>{' '}
                 {machine.warnings.length + machine.facts.warnings.length > 0 && (
                   <Label isCompact color="orange" icon={<ExclamationTriangleIcon />}>
                     {t('machine.warnings', { count: machine.warnings.length + machine.facts.warnings.length })}
@@ -77,29 +81,20 @@ export function MachineTable({ machines, chosen, onChoose, onName }: Props) {
               </div>
             </Td>
             <Td dataLabel={t('machines.state')}>
-              <MachineStateLabel machine={machine} />
+              <div>
+                <MachineStateLabel machine={machine} />
+              </div>
             </Td>
-            <Td dataLabel={t('machines.disks')}>
+            <Td dataLabel={t('machines.disks')} modifier="nowrap">
               {candidateDisks(machine).length === 0
                 ? t('machine.no-disk')
                 : format.list(candidateDisks(machine).map((disk) => format.bytes(disk.identity.size)))}
             </Td>
-            <Td dataLabel={t('machines.adapter')} className="amorce-code">
+            <Td dataLabel={t('machines.adapter')} modifier="nowrap" className="amorce-code">
               {machine.macs.join(' ')}
             </Td>
-            <Td dataLabel={t('machines.seen')}>
+            <Td dataLabel={t('machines.seen')} modifier="nowrap">
               <Moment at={machine.last_seen_at} />
-            </Td>
-            <Td isActionCell>
-              <Button
-                variant={isUnnamed(machine) ? 'secondary' : 'plain'}
-                size="sm"
-                icon={<PencilAltIcon />}
-                onClick={() => onName(machine)}
-                aria-label={t('name.button-for', { name: machine.label })}
-              >
-                {isUnnamed(machine) ? t('name.button') : undefined}
-              </Button>
             </Td>
           </Tr>
         ))}

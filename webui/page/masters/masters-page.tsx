@@ -127,7 +127,7 @@ function MasterCard({ master, onDelete }: { master: Master; onDelete: (version: 
               <Th>{t('masters.version')}</Th>
               <Th>{t('masters.captured')}</Th>
               <Th>{t('masters.used')}</Th>
-              <Th>{t('masters.disk')}</Th>
+              <Th modifier="nowrap">{t('masters.disk')}</Th>
               <Th>{t('masters.scheme')}</Th>
               <Th screenReaderText={t('machines.actions')} />
             </Tr>
@@ -144,8 +144,8 @@ function MasterCard({ master, onDelete }: { master: Master; onDelete: (version: 
                 <Td dataLabel={t('masters.used')}>{format.bytes(version.bytes_used)}</Td>
                 <Td dataLabel={t('masters.disk')}>{format.bytes(version.bytes_disk)}</Td>
                 <Td dataLabel={t('masters.scheme')}>{version.scheme === 'none' ? t('disk.no-table') : version.scheme.toUpperCase()}</Td>
-                <Td isActionCell>
-                  <span className="amorce-buttons">
+                <Td className="amorce-actions">
+                  <span className="amorce-buttons amorce-whole">
                     {version !== newest && (
                       <Button
                         size="sm"

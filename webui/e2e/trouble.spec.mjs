@@ -1,0 +1,148 @@
+// What goes wrong around a person: a session that ends, a network that breaks, an answer that is lost, two tabs.
+// Nothing typed is lost, nothing is done twice, everything is said.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { startAppliance } from '../mock/appliance.mjs';
+import { openBrowser, watchPage } from './browser.mjs';
+import { Hand, Machines, Restore } from './pages.mjs';
+
+/** @type {import('playwright-core').Browser} */
+let browser;
+before(async () => {
+  browser = await openBrowser();
+});
+after(() => browser.close());
+
+/** @param {Parameters<typeof startAppliance>[0]} wish @param {(appliance: Awaited<ReturnType<typeof startAppliance>>, page: import('playwright-core').Page, hand: Hand) => Promise<void>} walk */
+async function withAppliance(wish, walk) {
+  const appliance = await startAppliance({ loggedIn: true, tick: 0, ...wish });
+  const context = await browser.newContext({ locale: 'fr-FR', reducedMotion: 'reduce' });
+  const faults = /** @type {string[]} */ ([]);
+  try {
+    const page = await context.newPage();
+    watchPage(page, faults);
+    await walk(appliance, page, new Hand(page, false));
+    assert.deepEqual(faults, []);
+  } finally {
+    await context.close();
+    appliance.stop();
+  }
+}
+
+/** @param {Awaited<ReturnType<typeof startAppliance>>} appliance */
+const restoreUrl = ({ url, world }) =>
+  `${url}/restore?machines=${world.machines.slice(1, 3).map((machine) => machine.id)}&master=Debian+12+salle+info&version=3`;
+
+test('a session that ends in the middle of a restore is renewed over the form, and the form keeps everything', () =>
+  withAppliance({}, async (appliance, page, hand) => {
+    await page.goto(restoreUrl(appliance));
+    const restore = new Restore(hand);
+    await hand.write(page.locator('#restore-name'), 'Salle S204');
+    await restore.confirm('2');
+    appliance.endSession();
+    await restore.start();
+    await page.getByText('Votre session a expiré').waitFor();
+    assert.equal(await page.locator('#login-name').inputValue(), 'camille');
+    await hand.write(page.locator('#login-password'), 'correct horse battery');
+    await hand.press(page.getByRole('button', { name: 'Se connecter' }));
+    await page.getByText('Votre session a expiré').waitFor({ state: 'detached' });
+    assert.equal(await page.locator('#restore-name').inputValue(), 'Salle S204');
+    assert.equal(await page.locator('#restore-count').inputValue(), '2');
+    await restore.start();
+    await page.getByRole('heading', { name: 'Salle S204', level: 1 }).waitFor();
+    assert.equal(appliance.jobs.length, 1);
+  }));
+
+test('an answer that is lost does not start a second restore', () =>
+  withAppliance({}, async (appliance, page, hand) => {
+    await page.goto(restoreUrl(appliance));
+    const restore = new Restore(hand);
+    await restore.confirm('2');
+    // The appliance takes the job; its answer never arrives.
+    await page.route('**/api/v1/jobs', async (route) => {
+      await route.fetch();
+      await route.abort('connectionreset');
+    }, { times: 1 });
+    await restore.start();
+    await page.getByText('L’appliance ne répond pas').waitFor();
+    assert.equal(await page.locator('#restore-count').inputValue(), '2', 'what was typed is still there');
+    await restore.start();
+    await page.waitForURL('**/jobs/*');
+    assert.equal(appliance.jobs.length, 1);
+  }));
+
+test('a broken stream is said, healed, and what was missed is shown', () =>
+  withAppliance({}, async (appliance, page, hand) => {
+    await page.goto(`${appliance.url}/machines`);
+    const machines = new Machines(hand);
+    await machines.row('S204-02').waitFor();
+    const found = appliance.world.machines.find((machine) => machine.name === 'S204-02');
+    assert.ok(found !== undefined);
+    appliance.publish('machine', { ...found, label: 'S204-02-bis' });
+    await machines.row('S204-02-bis').waitFor();
+    await page.route('**/api/v1/events', (route) => route.abort('connectionrefused'));
+    appliance.cut();
+    await page.getByText('Connexion à l’appliance perdue').waitFor();
+    appliance.publish('machine', { ...found, label: 'S204-02-ter' });
+    await page.unroute('**/api/v1/events');
+    await machines.row('S204-02-ter').waitFor();
+    await page.getByText('Connexion à l’appliance perdue').waitFor({ state: 'detached' });
+  }));
+
+test('two tabs share one stream, and the second takes over when the first is closed', () =>
+  withAppliance({}, async (appliance, page, hand) => {
+    await page.goto(`${appliance.url}/machines`);
+    await new Machines(hand).row('S204-02').waitFor();
+    const second = await page.context().newPage();
+    await second.goto(`${appliance.url}/machines`);
+    const there = new Machines(new Hand(second, false));
+    await there.row('S204-02').waitFor();
+    const found = appliance.world.machines.find((machine) => machine.name === 'S204-02');
+    assert.ok(found !== undefined);
+    appliance.publish('machine', { ...found, label: 'un' });
+    await there.row('un').waitFor();
+    assert.equal(appliance.followers(), 1, 'one stream for both');
+    await page.close();
+    appliance.publish('machine', { ...found, label: 'deux' });
+    await there.row('deux').waitFor();
+  }));
+
+test('the search stands in the address and survives a reload', () =>
+  withAppliance({}, async (appliance, page, hand) => {
+    await page.goto(`${appliance.url}/machines`);
+    await hand.write(page.getByRole('textbox'), 'CDI');
+    await page.waitForURL('**/machines?q=CDI');
+    await page.reload();
+    await page.getByText('1 poste', { exact: true }).waitFor();
+    assert.equal(await page.getByRole('textbox').inputValue(), 'CDI');
+    await hand.write(page.getByRole('textbox'), 'nulle part');
+    await page.getByText('Aucun poste ne correspond à').waitFor();
+  }));
+
+test('progress is announced by state and not by every percent', () =>
+  withAppliance({}, async (appliance, page) => {
+    const machine = appliance.world.machines[0];
+    assert.ok(machine !== undefined);
+    appliance.addJob({ title: 'Essai', machines: [machine.id], steps: [{ kind: 'capture', master: 'Essai', disk: null }] });
+    await page.goto(`${appliance.url}/jobs`);
+    await page.getByText('En file').waitFor();
+    const region = page.locator('.amorce-for-readers[role=status]');
+    appliance.advance();
+    await region.getByText('En cours').waitFor();
+    const said = await region.innerText();
+    appliance.advance();
+    await page.getByText(/Lecture du disque · 5 %/).waitFor();
+    assert.equal(await region.innerText(), said);
+  }));
+
+test('a page at twice the letters’ size, in a narrow window, needs no sideways scrolling', () =>
+  withAppliance({}, async (appliance, page) => {
+    await page.setViewportSize({ width: 640, height: 800 });
+    for (const place of ['/machines', '/masters', '/jobs', '/settings', '/capture']) {
+      await page.goto(appliance.url + place);
+      await page.locator('h1').waitFor();
+      await page.addInitScript(() => document.documentElement.style.setProperty('font-size', '200%'));
+      const wide = await page.evaluate(() => Math.max(...[document.documentElement, ...document.querySelectorAll('.pf-v6-c-page__main')].map((part) => part.scrollWidth - part.clientWidth)));
+      assert.ok(wide <= 0, `${place} is ${wide} px too wide`);
+    }
+  }));

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { disk, machine, makeWorld } from '../../mock/world.mjs';
+import { masterNameFault } from './master-name';
+import { captureRemarks, restoreRemarks, targetDisk } from './preflight';
+
+const version = makeWorld('school').masters[0]?.versions[0];
+if (version === undefined) throw new Error('the pretended school has a master');
+const codes = (remarks: { code: string; weight: string }[]) => remarks.map((remark) => `${remark.weight} ${remark.code}`);
+const ready = (disks = [disk('sda', 240)]) => machine({ n: 1, connected: true, disks });
+
+test('a machine that fits has no remark', () => {
+  expect(restoreRemarks(ready(), version, null)).toEqual([]);
+});
+
+test('a disk smaller than the partitions together stops the restore, and both sizes are named', () => {
+  const [remark] = restoreRemarks(ready([disk('sda', 120)]), version, null);
+  expect(remark).toMatchObject({ code: 'too-small', weight: 'stop', have: 120e9 });
+  expect(remark?.need).toBe(version.partitions.reduce((sum, part) => sum + part.bytes_size, 0));
+});
+
+test('a disk between the partitions and the original is a warning, because only the agent knows where the last one ends', () => {
+  expect(codes(restoreRemarks(ready([disk('sda', 239.9)]), version, null))).toEqual(['warning smaller']);
+});
+
+test('a larger disk is only a note', () => {
+  expect(codes(restoreRemarks(ready([disk('sda', 500)]), version, null))).toEqual(['note larger']);
+});
+
+test('other sectors stop the restore whatever the size', () => {
+  expect(codes(restoreRemarks(ready([disk('sda', 500, { sector_size: 4096 })]), version, null))).toEqual(['stop sector-size']);
+});
+
+test('several disks are a question, a USB disk is none of them, and a named one is the answer', () => {
+  const two = [disk('sda', 240), disk('sdb', 240)];
+  expect(codes(restoreRemarks(ready(two), version, null))).toEqual(['warning several-disks']);
+  expect(restoreRemarks(ready(two), version, two[1] ?? null)).toEqual([]);
+  expect(targetDisk(ready([disk('sda', 240), disk('sdb', 64, { usb: true })]), null)?.name).toBe('sda');
+});
+
+test('no disk, a ban, a read-only or used disk stop the restore', () => {
+  expect(codes(restoreRemarks(ready([]), version, null))).toEqual(['stop no-disk']);
+  expect(codes(restoreRemarks({ ...ready(), quarantined: true }, version, null))).toEqual(['stop quarantined']);
+  expect(codes(restoreRemarks(ready([disk('sda', 240, { read_only: true, in_use: true })]), version, null))).toEqual(['stop read-only', 'stop in-use']);
+});
+
+test('an MBR master on a UEFI machine is a warning', () => {
+  expect(codes(restoreRemarks(ready(), { ...version, scheme: 'mbr' }, null))).toEqual(['warning firmware-mbr']);
+});
+
+test('a capture reads, so a used disk is a warning only, and a machine elsewhere has to be booted', () => {
+  const remarks = captureRemarks({ ...ready([disk('sda', 240, { in_use: true })]), connected: false }, null);
+  expect(codes(remarks)).toEqual(['warning in-use', 'note asleep']);
+});
+
+test('a master’s name keeps to the appliance’s rule', () => {
+  for (const name of ['a/b', 'a\\b', 'a@1', 'a\u0007']) expect(masterNameFault(name), name).toBe('characters');
+  expect(masterNameFault('.hidden')).toBe('dot');
+  expect(masterNameFault('')).toBe('empty');
+  expect(masterNameFault('Salle 12 – été')).toBeNull();
+});
