@@ -18,7 +18,7 @@ pub struct Event {
 }
 
 /// What changed. Who wants to know how it is now reads it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Subject {
     /// A machine's record.

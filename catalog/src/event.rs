@@ -4,6 +4,7 @@ use crate::{
     Catalog,
     change::{Event, Subject},
     error::Result,
+    people::Actor,
     time::Time,
 };
 use protocol::MasterName;
@@ -24,6 +25,19 @@ pub struct Replay {
     pub gap: bool,
     /// There are more after the last one here.
     pub more: bool,
+}
+
+/// How much there is of everything, for monitoring.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Machines with a record.
+    pub machines: u64,
+    /// Agents heard of within two minutes.
+    pub agents_connected: u64,
+    /// Machines in jobs, by state.
+    pub job_machines: Vec<(String, u64)>,
+    /// Events since the catalog was made.
+    pub events: u64,
 }
 
 impl Catalog {
@@ -65,14 +79,42 @@ impl Catalog {
         })
     }
 
-    /// Notes that a master got or lost a version.
+    /// Notes that somebody deleted a version of a master.
     ///
     /// # Errors
     /// When the catalog cannot be written.
-    pub fn note_master(&self, name: &MasterName) -> Result<()> {
+    pub fn master_deleted(&self, name: &MasterName, version: u32, actor: &Actor) -> Result<()> {
         self.write(|writing| {
+            writing.audit(actor, "delete", "master", format!("{name}@{version}"), None, None)?;
             writing.changed(Subject::Master { name: name.clone() });
             Ok(())
+        })
+    }
+
+    /// How much there is of everything.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn figures(&self) -> Result<Figures> {
+        let now = self.now();
+        let agents_connected = self
+            .memory()
+            .sessions()
+            .filter(|(_, session)| now.since(session.last_seen_at).as_secs() < 120)
+            .count();
+        self.0.database.read(|transaction| {
+            let machines = transaction.query_row("SELECT count(*) FROM machine", [], |row| {
+                crate::job::count_of(row, 0)
+            })?;
+            let mut statement =
+                transaction.prepare("SELECT state, count(*) FROM job_machine GROUP BY state")?;
+            let states = statement.query_map([], |row| Ok((row.get(0)?, crate::job::count_of(row, 1)?)))?;
+            Ok(Figures {
+                machines,
+                agents_connected: agents_connected as u64,
+                job_machines: states.collect::<rusqlite::Result<_>>()?,
+                events: u64::try_from(newest(transaction)?).unwrap_or(0),
+            })
         })
     }
 

@@ -21,7 +21,7 @@ pub use audit::AuditRow;
 pub use change::{Event, Subject};
 pub use decision::decide;
 pub use error::{Error, ErrorKind, Result};
-pub use event::Replay;
+pub use event::{Figures, Replay};
 pub use identity::{Candidate, Identified, Identity, identify};
 pub use job::{
     Begun, JobCounts, JobFilter, JobMachineRow, JobRow, JobWish, MasterVersions, Next, RESUME_WITHIN,

@@ -139,7 +139,7 @@ impl Memory {
                 old.macs.iter().for_each(|mac| leave(&mut self.by_mac, mac, id));
             }
             if let Some((known, signs)) = machine {
-                for uuid in &signs.uuid {
+                if let Some(uuid) = &signs.uuid {
                     self.by_uuid.entry(*uuid).or_default().insert(id);
                 }
                 for mac in &signs.macs {

@@ -244,6 +244,25 @@ impl Catalog {
         })
     }
 
+    /// Whether a cookie still stands for somebody. Asking does not keep the session alive.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn is_logged_in(&self, cookie: &str) -> Result<bool> {
+        let now = self.now();
+        let found: Option<(i64, i64)> = self.0.database.read(|transaction| {
+            Ok(transaction
+                .prepare_cached("SELECT created_at, last_seen_at FROM web_session WHERE key = ?1")?
+                .query_row([secret::hash(cookie).as_slice()], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?)
+        })?;
+        Ok(found.is_some_and(|(created_at, seen_at)| {
+            now.since(Time(seen_at)) < IDLE && now.since(Time(created_at)) < LONGEST
+        }))
+    }
+
     /// Ends the session that a cookie stands for.
     ///
     /// # Errors

@@ -21,9 +21,9 @@ pub const ADMIN_BODY_MAX_LEN: usize = 256 * 1024;
 pub struct Peer(pub IpAddr);
 
 impl Peer {
-    /// The address as text, or `unknown`.
-    pub(crate) fn of(extensions: &axum::http::Extensions) -> Option<IpAddr> {
-        extensions.get::<Self>().map(|peer| peer.0)
+    /// The address as text, if whoever accepted the connection told it.
+    pub(crate) fn text(extensions: &axum::http::Extensions) -> Option<String> {
+        extensions.get::<Self>().map(|peer| peer.0.to_string())
     }
 }
 
@@ -58,9 +58,10 @@ where
 /// A refusal that says where the text goes wrong.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => {
-            Refusal::unusable(format!("the body does not fit: {error}"), "see /api/v1/openapi.json")
-        }
+        serde_json::error::Category::Data => Refusal::unusable(
+            format!("the body does not fit: {error}"),
+            "see /api/v1/openapi.json",
+        ),
         _ => Refusal::new(
             StatusCode::BAD_REQUEST,
             "malformed-json",
@@ -112,6 +113,13 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// What a request sends as `Authorization: Bearer …` (RFC 6750 §2.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Parts of the path.

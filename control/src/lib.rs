@@ -1,7 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 pub mod admin;
+pub mod agent;
 pub mod extract;
+mod hub;
 pub mod refusal;
-pub mod state;
+mod state;
 pub mod view;
+
+pub use admin::admin_router;
+pub use agent::agent_router;
+pub use extract::Peer;
+pub use state::{Appliance, ApplianceState, Control};

@@ -39,12 +39,22 @@ impl Refusal {
 
     /// 404 for a thing that is not there.
     pub fn not_found(what: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what}"), "check the address, or look in the list")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            format!("there is no {what}"),
+            "check the address, or look in the list",
+        )
     }
 
     /// 404 for an address that leads nowhere.
     pub fn no_route() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "no-such-address", "nothing answers at this address", "see /api/v1/openapi.json")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "no-such-address",
+            "nothing answers at this address",
+            "see /api/v1/openapi.json",
+        )
     }
 
     /// 405.
@@ -80,6 +90,50 @@ impl Refusal {
     }
 }
 
+impl From<catalog::Error> for Refusal {
+    fn from(error: catalog::Error) -> Self {
+        use catalog::ErrorKind;
+        let status = match error.kind() {
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+            ErrorKind::TooOften => StatusCode::TOO_MANY_REQUESTS,
+            _ => {
+                let cause = std::error::Error::source(&error)
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                tracing::error!(%error, code = error.code(), cause, "the catalog failed");
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+        };
+        let refusal = Self::new(status, error.code(), error.to_string(), error.remedy());
+        match error.retry_after_seconds() {
+            Some(seconds) => refusal.with_retry_after(seconds),
+            None => refusal,
+        }
+    }
+}
+
+/// A problem of the depot carries its own status.
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        let status = if (400..600).contains(&problem.status) {
+            problem.status
+        } else {
+            500
+        };
+        if status >= 500 {
+            tracing::error!(%problem, "the depot failed");
+        }
+        Self {
+            problem: problem.with_status(status),
+            retry_after_seconds: None,
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -92,7 +146,10 @@ impl IntoResponse for Refusal {
         }
         if status == StatusCode::UNAUTHORIZED {
             // RFC 9110 §11.6.1 wants a challenge with every 401; no browser opens a dialog for this scheme.
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"amorce\""));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"amorce\""),
+            );
         }
         response.extensions_mut().insert(self.problem);
         response

@@ -1,5 +1,178 @@
 //! What every handler shares.
 
+use crate::{
+    hub::Hub,
+    refusal::Refusal,
+    view::{Interface, Space},
+};
+use axum::http::StatusCode;
+use catalog::{Catalog, Time};
+use depot::server::DepotServer;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+
+/// How often work that comes with time is done.
+const TICK: Duration = Duration::from_secs(3);
+/// Passwords that are hashed at the same time: each takes 19 MiB and a core.
+const HASHING: usize = 2;
+/// How long a log-in waits for its turn.
+const HASHING_WAIT: Duration = Duration::from_secs(10);
+
 /// What every handler shares; cheap to clone.
 #[derive(Clone)]
-pub struct Control;
+pub struct Control(Arc<Shared>);
+
+struct Shared {
+    catalog: Catalog,
+    depot: Arc<DepotServer>,
+    appliance: Arc<dyn Appliance>,
+    hub: Hub,
+    hashing: Semaphore,
+    metrics_token: Option<String>,
+    started_at: Time,
+}
+
+/// What only the program around knows. Calls may block.
+pub trait Appliance: Send + Sync {
+    /// Its state at this moment.
+    fn state(&self) -> ApplianceState;
+}
+
+/// The state of the program around.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ApplianceState {
+    /// Its build version.
+    pub version: String,
+    /// The networks it serves.
+    pub interfaces: Vec<Interface>,
+    /// Room in the data folder.
+    pub data: Space,
+    /// SHA-256 of its CA's certificate, in hexadecimal.
+    pub ca_fingerprint: String,
+    /// What is wrong at the moment, in words.
+    pub warnings: Vec<String>,
+}
+
+impl Control {
+    /// The two APIs over a catalog and a depot. Listens to the catalog from now on: one per catalog.
+    #[must_use]
+    pub fn new(catalog: Catalog, depot: Arc<DepotServer>, appliance: Arc<dyn Appliance>) -> Self {
+        Self::with_metrics_token(catalog, depot, appliance, None)
+    }
+
+    /// The same, with `/metrics` open to whoever has this token.
+    #[must_use]
+    pub fn with_metrics_token(
+        catalog: Catalog,
+        depot: Arc<DepotServer>,
+        appliance: Arc<dyn Appliance>,
+        metrics_token: Option<String>,
+    ) -> Self {
+        let hub = Hub::default();
+        let teller = hub.clone();
+        catalog.listen(move |event| teller.tell(event));
+        let started_at = catalog.now();
+        let metrics_token = metrics_token.filter(|token| !token.is_empty());
+        Self(Arc::new(Shared {
+            catalog,
+            depot,
+            appliance,
+            hub,
+            hashing: Semaphore::new(HASHING),
+            metrics_token,
+            started_at,
+        }))
+    }
+
+    /// The catalog.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    /// The depot.
+    #[must_use]
+    pub fn depot(&self) -> &Arc<DepotServer> {
+        &self.0.depot
+    }
+
+    /// Does what comes with time until [`Control::stop`] is called: run it beside the listeners.
+    pub async fn run(&self) {
+        let mut stopping = self.hub().stopping();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(TICK) => {}
+                () = stopping.wait() => break,
+            }
+            let catalog = self.catalog().clone();
+            report(tokio::task::spawn_blocking(move || catalog.tick()).await);
+        }
+        // Progress of the last seconds.
+        let catalog = self.catalog().clone();
+        report(tokio::task::spawn_blocking(move || catalog.tick()).await);
+    }
+
+    /// Answers every question that is held open and ends every stream of events, so that the listeners can close.
+    pub fn stop(&self) {
+        self.hub().stop();
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
+    }
+
+    pub(crate) fn appliance(&self) -> &dyn Appliance {
+        self.0.appliance.as_ref()
+    }
+
+    pub(crate) fn started_at(&self) -> Time {
+        self.0.started_at
+    }
+
+    pub(crate) fn metrics_token(&self) -> Option<&str> {
+        self.0.metrics_token.as_deref()
+    }
+
+    /// Runs what blocks where blocking is allowed.
+    pub(crate) async fn blocking<T, E>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        E: Into<Refusal> + Send + 'static,
+    {
+        let control = self.clone();
+        match tokio::task::spawn_blocking(move || work(&control)).await {
+            Ok(outcome) => outcome.map_err(Into::into),
+            Err(error) => Err(Refusal::internal(error)),
+        }
+    }
+
+    /// The same for what hashes a password: only a few at a time.
+    pub(crate) async fn hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, catalog::Error> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let busy = || {
+            Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too many people log in at once",
+                "try again in a few seconds",
+            )
+            .with_retry_after(5)
+        };
+        let turn = tokio::time::timeout(HASHING_WAIT, self.0.hashing.acquire()).await;
+        let _turn = turn.map_err(|_| busy())?.map_err(|_| busy())?;
+        self.blocking(work).await
+    }
+}
+
+fn report(ticked: Result<Result<(), catalog::Error>, tokio::task::JoinError>) {
+    match ticked {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, code = error.code(), "work that comes with time failed"),
+        Err(error) => tracing::error!(%error, "work that comes with time failed"),
+    }
+}

@@ -9,10 +9,9 @@ mod master;
 mod person;
 mod site;
 
-pub use job::{
-    Choice, DiskRequest, Job, JobCounts, JobDetail, JobMachine, JobPage, NewJob, RetryRequest,
-};
+pub use job::{Choice, DiskRequest, Job, JobCounts, JobDetail, JobMachine, JobPage, NewJob, RetryRequest};
 pub use machine::{Machine, MachineChange, MachineJob, MachinePage};
+pub(crate) use master::DepotVersions;
 pub use master::{Master, MasterList, MasterPartition, MasterVersion};
 pub use person::{FirstAdministrator, LogIn, Session, Setup};
 pub use site::{Interface, Language, RefusalEvent, Server, Settings, Space, UnknownMachines};

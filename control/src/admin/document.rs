@@ -37,7 +37,7 @@ pub mod tag {
 struct Document;
 
 /// All routes of the admin API, relative to `/api/v1`, with the document that describes them.
-pub fn routes() -> OpenApiRouter<Control> {
+pub(super) fn routes() -> OpenApiRouter<Control> {
     let router = OpenApiRouter::default()
         .routes(routes!(sessions::get_setup, sessions::create_first_administrator))
         .routes(routes!(sessions::log_in))
@@ -45,7 +45,10 @@ pub fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(machines::list_machines))
         .routes(routes!(machines::get_machine, machines::change_machine))
         .routes(routes!(masters::list_masters))
-        .routes(routes!(masters::get_master_version, masters::delete_master_version))
+        .routes(routes!(
+            masters::get_master_version,
+            masters::delete_master_version
+        ))
         .routes(routes!(jobs::list_jobs, jobs::create_job))
         .routes(routes!(jobs::get_job))
         .routes(routes!(jobs::cancel_job))
@@ -81,7 +84,9 @@ pub fn document() -> openapi::OpenApi {
 /// Never: the document has only strings for keys.
 #[must_use]
 pub fn document_text() -> String {
-    let mut text = document().to_pretty_json().expect("the document has only strings for keys");
+    let mut text = document()
+        .to_pretty_json()
+        .expect("the document has only strings for keys");
     text.push('\n');
     text
 }
@@ -90,7 +95,9 @@ struct CookieSession;
 
 impl Modify for CookieSession {
     fn modify(&self, document: &mut openapi::OpenApi) {
-        let components = document.components.get_or_insert_with(|| ComponentsBuilder::new().build());
+        let components = document
+            .components
+            .get_or_insert_with(|| ComponentsBuilder::new().build());
         components.add_security_scheme(
             "session",
             SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("amorce_session"))),
@@ -104,17 +111,27 @@ struct Problems;
 impl Modify for Problems {
     fn modify(&self, document: &mut openapi::OpenApi) {
         for item in document.paths.paths.values_mut() {
-            let operations: [&mut Option<Operation>; 5] =
-                [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+            let operations: [&mut Option<Operation>; 5] = [
+                &mut item.get,
+                &mut item.put,
+                &mut item.post,
+                &mut item.delete,
+                &mut item.patch,
+            ];
             for operation in operations.into_iter().flatten() {
-                for (status, description) in
-                    [("4XX", "refused"), ("5XX", "the appliance could not do this")]
+                for (status, description) in [("4XX", "refused"), ("5XX", "the appliance could not do this")]
                 {
-                    let content =
-                        ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-                    let response =
-                        ResponseBuilder::new().description(description).content(PROBLEM_TYPE, content).build();
-                    operation.responses.responses.insert(status.to_owned(), RefOr::T(response));
+                    let content = ContentBuilder::new()
+                        .schema(Some(Ref::from_schema_name("Problem")))
+                        .build();
+                    let response = ResponseBuilder::new()
+                        .description(description)
+                        .content(PROBLEM_TYPE, content)
+                        .build();
+                    operation
+                        .responses
+                        .responses
+                        .insert(status.to_owned(), RefOr::T(response));
                 }
             }
         }

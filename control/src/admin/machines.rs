@@ -1,6 +1,6 @@
 //! Machines: list, look, name, ban.
 
-use super::document::tag;
+use super::{document::tag, guard::By, limit_of};
 use crate::{
     extract::{JsonBody, PathOf, QueryOf},
     refusal::Refusal,
@@ -8,6 +8,7 @@ use crate::{
     view::{Machine, MachineChange, MachinePage},
 };
 use axum::{Json, extract::State};
+use catalog::{MachineEdit, MachineFilter};
 use protocol::MachineId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -15,7 +16,7 @@ use utoipa::IntoParams;
 /// Which machines.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct MachineQuery {
+pub(super) struct MachineQuery {
     /// `next` of the page before.
     after: Option<String>,
     /// Machines per page, 1 to 200; 50 without it.
@@ -28,30 +29,61 @@ pub struct MachineQuery {
 /// The machines, newest record first.
 #[utoipa::path(get, path = "/machines", tag = tag::MACHINES, params(MachineQuery),
     responses((status = 200, body = MachinePage)))]
-pub async fn list_machines(
-    State(_control): State<Control>,
-    QueryOf(_query): QueryOf<MachineQuery>,
+pub(super) async fn list_machines(
+    State(control): State<Control>,
+    QueryOf(query): QueryOf<MachineQuery>,
 ) -> Result<Json<MachinePage>, Refusal> {
-    Err(Refusal::no_route())
+    let filter = MachineFilter {
+        after: super::after_of(query.after)?,
+        limit: limit_of(query.limit)?,
+        text: query.q,
+    };
+    let page = control
+        .blocking(move |control| control.catalog().machines(&filter))
+        .await?;
+    let next = page
+        .items
+        .last()
+        .filter(|_| page.more)
+        .map(|machine| machine.id.to_string());
+    let items = page
+        .items
+        .into_iter()
+        .map(|row| Machine::brief(&control, row))
+        .collect();
+    Ok(Json(MachinePage {
+        items,
+        next,
+        total: page.total,
+    }))
 }
 
 /// One machine.
 #[utoipa::path(get, path = "/machines/{id}", tag = tag::MACHINES, params(("id" = MachineId, Path)),
     responses((status = 200, body = Machine)))]
-pub async fn get_machine(
-    State(_control): State<Control>,
-    PathOf(_id): PathOf<MachineId>,
+pub(super) async fn get_machine(
+    State(control): State<Control>,
+    PathOf(id): PathOf<MachineId>,
 ) -> Result<Json<Machine>, Refusal> {
-    Err(Refusal::no_route())
+    let row = control
+        .blocking(move |control| control.catalog().machine(id))
+        .await?;
+    let row = row.ok_or_else(|| Refusal::not_found("such machine"))?;
+    Ok(Json(Machine::whole(&control, row)))
 }
 
 /// Names a machine, bans it, or lets it in again.
 #[utoipa::path(patch, path = "/machines/{id}", tag = tag::MACHINES, params(("id" = MachineId, Path)),
     request_body = MachineChange, responses((status = 200, body = Machine)))]
-pub async fn change_machine(
-    State(_control): State<Control>,
-    PathOf(_id): PathOf<MachineId>,
-    JsonBody(_change): JsonBody<MachineChange>,
+pub(super) async fn change_machine(
+    State(control): State<Control>,
+    PathOf(id): PathOf<MachineId>,
+    by: By,
+    JsonBody(MachineChange { name, quarantined }): JsonBody<MachineChange>,
 ) -> Result<Json<Machine>, Refusal> {
-    Err(Refusal::no_route())
+    let edit = MachineEdit { name, quarantined };
+    let row = control
+        .blocking(move |control| control.catalog().edit_machine(id, &edit, &by.actor))
+        .await?;
+    Ok(Json(Machine::whole(&control, row)))
 }

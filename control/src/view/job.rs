@@ -1,5 +1,7 @@
 //! Jobs.
 
+use crate::state::Control;
+use catalog::{JobMachineRow, JobRow};
 use protocol::{
     JobId, MachineId, Problem,
     disk::{DiskFacts, DiskIdentity},
@@ -141,4 +143,92 @@ pub struct RetryRequest {
 pub struct DiskRequest {
     /// One of the disks shown in `choice`.
     pub disk: DiskIdentity,
+}
+
+impl From<JobRow> for Job {
+    fn from(row: JobRow) -> Self {
+        let counts = row.counts;
+        Self {
+            id: row.id,
+            title: row.title,
+            steps: row.steps,
+            state: counts.state(),
+            counts: JobCounts {
+                total: counts.total(),
+                queued: counts.queued,
+                waiting: counts.waiting,
+                running: counts.running,
+                done: counts.done,
+                failed: counts.failed,
+                cancelled: counts.cancelled,
+            },
+            created_at: row.created_at.to_string(),
+            created_by: row.created_by,
+        }
+    }
+}
+
+impl JobDetail {
+    /// A job with its machines.
+    pub(crate) fn find(control: &Control, id: JobId) -> catalog::Result<Option<Self>> {
+        let Some(job) = control.catalog().job(id)? else {
+            return Ok(None);
+        };
+        let rows = control.catalog().job_machines(id)?;
+        let machines = rows
+            .into_iter()
+            .map(|row| JobMachine::of(control, row, &job.steps))
+            .collect::<catalog::Result<_>>()?;
+        Ok(Some(Self {
+            job: job.into(),
+            machines,
+        }))
+    }
+}
+
+impl JobMachine {
+    /// One machine in a job.
+    pub(crate) fn find(control: &Control, job: JobId, machine: MachineId) -> catalog::Result<Option<Self>> {
+        let Some(found) = control.catalog().job(job)? else {
+            return Ok(None);
+        };
+        let row = control.catalog().job_machine(job, machine)?;
+        row.map(|row| Self::of(control, row, &found.steps)).transpose()
+    }
+
+    fn of(control: &Control, row: JobMachineRow, steps: &[Step]) -> catalog::Result<Self> {
+        let machine = control.catalog().machine(row.machine)?;
+        let standing = row.standing;
+        let step = usize::try_from(standing.step_index)
+            .ok()
+            .and_then(|index| steps.get(index));
+        let needs_disk = matches!(step, Some(Step::Capture { .. } | Step::Restore { .. }));
+        let choice = match &machine {
+            Some(machine) if standing.state == JobState::Waiting && needs_disk => {
+                let mut disks = machine.facts.disks.clone();
+                disks.iter_mut().for_each(|disk| disk.contents = None);
+                Some(Choice { disks })
+            }
+            _ => None,
+        };
+        Ok(Self {
+            job: row.job,
+            machine: row.machine,
+            machine_label: machine.map_or_else(|| row.machine.to_string(), |machine| machine.label()),
+            state: standing.state,
+            step_index: standing.step_index,
+            progress: row.progress,
+            problem: standing.problem,
+            choice,
+            disk: standing
+                .begun
+                .and_then(|begun| begun.disk)
+                .or(standing.chosen_disk),
+            cancel_requested: standing.cancel_requested,
+            results: standing.results,
+            has_evidence: row.has_evidence,
+            started_at: standing.started_at.map(|time| time.to_string()),
+            ended_at: standing.ended_at.map(|time| time.to_string()),
+        })
+    }
 }

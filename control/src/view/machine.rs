@@ -1,5 +1,7 @@
 //! Machines.
 
+use crate::state::Control;
+use catalog::{Identity, MachineRow};
 use protocol::{JobId, MachineId, job::JobState, mac::MacAddr, machine::MachineFacts};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,4 +70,39 @@ pub struct MachineChange {
     /// Bans the machine, or lets it in again.
     #[serde(default)]
     pub quarantined: Option<bool>,
+}
+
+impl Machine {
+    /// Everything that is known of it.
+    pub(crate) fn whole(control: &Control, row: MachineRow) -> Self {
+        Self {
+            id: row.id,
+            label: row.label(),
+            name: row.name,
+            macs: Identity::of(&row.facts).macs,
+            facts: row.facts,
+            warnings: row.warnings,
+            quarantined: row.quarantined,
+            nothing_bootable: row.nothing_bootable,
+            connected: control.catalog().is_connected(row.id),
+            first_seen_at: row.first_seen_at.to_string(),
+            last_seen_at: row.last_seen_at.to_string(),
+            job: row.job.map(|job| MachineJob {
+                id: job.id,
+                title: job.title,
+                state: job.state,
+            }),
+        }
+    }
+
+    /// The same without what lies on its disks, which may take a megabyte.
+    pub(crate) fn brief(control: &Control, row: MachineRow) -> Self {
+        let mut machine = Self::whole(control, row);
+        machine
+            .facts
+            .disks
+            .iter_mut()
+            .for_each(|disk| disk.contents = None);
+        machine
+    }
 }

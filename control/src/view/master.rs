@@ -1,6 +1,10 @@
 //! Masters.
 
-use protocol::MasterName;
+use depot::server::{self, DepotServer, MasterVersionState};
+use protocol::{
+    MasterName, MasterRef, Problem,
+    manifest::{PartitionState, Root, TableKind},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,8 +27,12 @@ pub struct MasterVersion {
     /// When it was captured, if the manifest says so.
     #[schema(format = DateTime)]
     pub created_at: Option<String>,
+    /// What is wrong with it; such a version cannot be restored.
+    pub damaged: Option<String>,
     /// Size of the captured disk.
     pub bytes_disk: u64,
+    /// Size of the smallest disk that it fits on.
+    pub bytes_smallest_target: u64,
     /// Bytes that its filesystems use.
     pub bytes_used: u64,
     /// Logical sector size in bytes.
@@ -33,6 +41,8 @@ pub struct MasterVersion {
     pub scheme: String,
     /// Its partitions, in table order.
     pub partitions: Vec<MasterPartition>,
+    /// What a person should know: "unallocated space was left out".
+    pub notes: Vec<String>,
 }
 
 /// A partition of a master.
@@ -40,13 +50,15 @@ pub struct MasterVersion {
 pub struct MasterPartition {
     /// Its number in the table.
     pub number: u32,
+    /// Its type as the table gives it: a GUID, or `0x83`.
+    pub kind: String,
     /// Its label, if the table has labels.
     pub label: String,
-    /// What is on it: `ext4`, `vfat`, … or `unknown`.
+    /// What is on it: `ext4`, `fat32`, … or `unknown`.
     pub filesystem: String,
     /// Its size.
     pub bytes_size: u64,
-    /// What is used of it.
+    /// What was kept of it: what its filesystem uses, or all of it where none is understood.
     pub bytes_used: u64,
 }
 
@@ -55,4 +67,162 @@ pub struct MasterPartition {
 pub struct MasterList {
     /// The masters, by name.
     pub items: Vec<Master>,
+}
+
+impl Master {
+    /// All masters, by name.
+    pub(crate) fn all(depot: &DepotServer) -> Result<Vec<Self>, Problem> {
+        let mut masters: Vec<Self> = Vec::new();
+        for listed in depot.masters()? {
+            let Some(version) = MasterVersion::of(depot, &listed) else {
+                continue;
+            };
+            match masters.last_mut().filter(|master| master.name == version.name) {
+                Some(master) => master.versions.insert(0, version),
+                None => masters.push(Self {
+                    name: version.name.clone(),
+                    versions: vec![version],
+                }),
+            }
+        }
+        Ok(masters)
+    }
+
+    /// One master, with no versions when there is none of that name.
+    pub(crate) fn named(depot: &DepotServer, name: &MasterName) -> Result<Self, Problem> {
+        let found = Self::all(depot)?.into_iter().find(|master| master.name == *name);
+        Ok(found.unwrap_or_else(|| Self {
+            name: name.clone(),
+            versions: Vec::new(),
+        }))
+    }
+
+    /// What is wrong in the depot, in words.
+    pub(crate) fn warnings(depot: &DepotServer) -> Vec<String> {
+        let mut warnings = depot.warnings().to_vec();
+        match depot.masters() {
+            Ok(listed) => warnings.extend(listed.into_iter().filter_map(|version| match version.state {
+                MasterVersionState::Damaged { reason } => Some(format!("{}: {reason}", version.object)),
+                _ => None,
+            })),
+            Err(problem) => warnings.push(problem.to_string()),
+        }
+        warnings
+    }
+}
+
+impl MasterVersion {
+    /// One version, unless it was deleted.
+    pub(crate) fn find(
+        depot: &DepotServer,
+        name: &MasterName,
+        version: u32,
+    ) -> Result<Option<Self>, Problem> {
+        let listed = depot.masters()?;
+        let found = listed
+            .iter()
+            .find(|listed| listed.name == name.as_str() && listed.version == version);
+        Ok(found.and_then(|listed| Self::of(depot, listed)))
+    }
+
+    /// What is shown of a version; `None` for one that was deleted, or so damaged that even its name is lost.
+    fn of(depot: &DepotServer, listed: &server::MasterVersion) -> Option<Self> {
+        let damaged = match &listed.state {
+            MasterVersionState::Kept => None,
+            MasterVersionState::Deleted => return None,
+            MasterVersionState::Damaged { reason } => Some(reason.clone()),
+        };
+        let name: MasterName = listed.name.parse().ok()?;
+        let mut version = Self {
+            name: name.clone(),
+            version: listed.version,
+            created_at: time_text(listed.created_unix_ms),
+            damaged,
+            bytes_disk: listed.bytes_disk,
+            bytes_smallest_target: listed.bytes_disk,
+            bytes_used: listed.bytes_used,
+            sector_size: 512,
+            scheme: "none".to_owned(),
+            partitions: Vec::new(),
+            notes: Vec::new(),
+        };
+        if version.damaged.is_none() {
+            match depot.master(&MasterRef {
+                name,
+                version: Some(listed.version),
+            }) {
+                Ok(root) => version.describe(&root),
+                Err(problem) => version.damaged = Some(problem.title),
+            }
+        }
+        Some(version)
+    }
+
+    fn describe(&mut self, root: &Root) {
+        self.bytes_smallest_target = root.smallest_target.get();
+        self.sector_size = root.sector_size;
+        self.scheme = match root.table {
+            TableKind::Gpt => "gpt",
+            TableKind::Mbr => "mbr",
+            TableKind::None => "none",
+        }
+        .to_owned();
+        self.notes.clone_from(&root.notes);
+        self.partitions = root
+            .partitions
+            .iter()
+            .map(|partition| MasterPartition {
+                number: partition.number,
+                kind: partition.kind.clone(),
+                label: partition.label.clone(),
+                filesystem: partition
+                    .filesystem
+                    .clone()
+                    .unwrap_or_else(|| "unknown".to_owned()),
+                bytes_size: partition.length,
+                bytes_used: match &partition.state {
+                    PartitionState::Mapped { used } => used.get(),
+                    PartitionState::Raw { .. } => partition.length,
+                },
+            })
+            .collect();
+    }
+}
+
+/// Which versions there are, for whoever creates a job.
+pub(crate) struct DepotVersions<'a>(pub(crate) &'a DepotServer);
+
+impl catalog::MasterVersions for DepotVersions<'_> {
+    fn newest(&self, name: &MasterName) -> catalog::Result<Option<u32>> {
+        Ok(self.kept(name)?.into_iter().max())
+    }
+
+    fn has(&self, name: &MasterName, version: u32) -> catalog::Result<bool> {
+        Ok(self.kept(name)?.contains(&version))
+    }
+}
+
+impl DepotVersions<'_> {
+    fn kept(&self, name: &MasterName) -> catalog::Result<Vec<u32>> {
+        let listed = self.0.masters().map_err(|problem| {
+            catalog::Error::new(
+                catalog::ErrorKind::Storage,
+                "depot-unavailable",
+                problem.title,
+                problem.remedy,
+            )
+        })?;
+        let kept = listed
+            .into_iter()
+            .filter(|listed| listed.name == name.as_str() && listed.state == MasterVersionState::Kept);
+        Ok(kept.map(|listed| listed.version).collect())
+    }
+}
+
+/// RFC 3339; nothing for a time that no calendar has.
+fn time_text(unix_ms: u64) -> Option<String> {
+    i64::try_from(unix_ms)
+        .ok()
+        .filter(|ms| *ms > 0)
+        .map(|ms| catalog::Time(ms).to_string())
 }

@@ -87,3 +87,42 @@ pub struct RefusalEvent {
     /// What happened.
     pub title: String,
 }
+
+impl From<catalog::Settings> for Settings {
+    fn from(settings: catalog::Settings) -> Self {
+        let unknown_machines = match settings.unknown_machines {
+            catalog::UnknownMachines::Inventory => UnknownMachines::Inventory,
+            catalog::UnknownMachines::Ignore => UnknownMachines::Ignore,
+        };
+        Self {
+            unknown_machines,
+            language: settings.language.into(),
+        }
+    }
+}
+
+impl From<Settings> for catalog::Settings {
+    fn from(settings: Settings) -> Self {
+        let unknown_machines = match settings.unknown_machines {
+            UnknownMachines::Inventory => catalog::UnknownMachines::Inventory,
+            UnknownMachines::Ignore => catalog::UnknownMachines::Ignore,
+        };
+        let language = match settings.language {
+            Language::Fr => catalog::Language::Fr,
+            Language::En => catalog::Language::En,
+        };
+        Self {
+            unknown_machines,
+            language,
+        }
+    }
+}
+
+impl From<catalog::Language> for Language {
+    fn from(language: catalog::Language) -> Self {
+        match language {
+            catalog::Language::Fr => Self::Fr,
+            catalog::Language::En => Self::En,
+        }
+    }
+}

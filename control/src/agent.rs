@@ -1,0 +1,162 @@
+//! The agent API, `/agent/v1`: see `protocol::agent` for its calls.
+//!
+//! `hello` exchanges a boot token for a session key; every other call shows that key. The key decides everything: which
+//! machine asks, which job it is in, and what it may read or send in the depot.
+
+mod depot_calls;
+mod task;
+
+use crate::{
+    extract::{JsonBody, Peer, bearer, parse_json, read_body},
+    refusal::Refusal,
+    state::Control,
+};
+use axum::{
+    Json, Router,
+    extract::{FromRequestParts, Request, State},
+    http::{StatusCode, request::Parts},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::{any, get, post},
+};
+use catalog::AgentSession;
+use protocol::{
+    Problem,
+    agent::{
+        AGENT_PROTOCOL, Evidence, Hello, HelloReply, ProgressReply, ProgressReport, ReportReply, StepReport,
+    },
+};
+use serde::Deserialize;
+
+/// Facts of a machine with 256 disks and what is on them.
+const HELLO_MAX_LEN: usize = 20 * 1024 * 1024;
+const PROGRESS_MAX_LEN: usize = 16 * 1024;
+/// Four texts of evidence, each character of which may take six bytes of JSON.
+const REPORT_MAX_LEN: usize = 4 * 6 * Evidence::MAX_LEN + 256 * 1024;
+
+/// Everything under `/agent/v1`, to be served over TLS on the agent listener.
+pub fn agent_router(control: Control) -> Router {
+    let calls = Router::new()
+        .route("/hello", post(hello))
+        .route("/task", get(task::next_task))
+        .route("/progress", post(progress))
+        .route("/report", post(report))
+        .route("/depot/{*call}", any(depot_calls::answer))
+        .fallback(|| async { Refusal::no_route() })
+        .method_not_allowed_fallback(|| async { Refusal::wrong_method() });
+    Router::new()
+        .nest("/agent/v1", calls)
+        .fallback(|| async { Refusal::no_route() })
+        .layer(from_fn_with_state(control.clone(), note_refusals))
+        .with_state(control)
+}
+
+/// Exchanges a boot token for a session key.
+async fn hello(State(control): State<Control>, request: Request) -> Result<Json<HelloReply>, Refusal> {
+    let body = read_body(request.into_body(), HELLO_MAX_LEN).await?;
+    // Before the rest: an agent of another version may say the rest differently.
+    let Spoken { protocol } = parse_json(&body)?;
+    if protocol != AGENT_PROTOCOL {
+        return Err(wrong_protocol(protocol));
+    }
+    let hello: Hello = parse_json(&body)?;
+    let welcome = control
+        .blocking(move |control| control.catalog().hello(&hello))
+        .await?;
+    Ok(Json(HelloReply {
+        session_key: welcome.session_key,
+        machine: welcome.machine,
+        name: welcome.name,
+        unix_time_ms: control.catalog().now().unix_ms(),
+        language: control.catalog().settings().language.code().to_owned(),
+        depot_key: control.depot().public_key().to_string(),
+        warnings: welcome.warnings,
+    }))
+}
+
+#[derive(Deserialize)]
+struct Spoken {
+    protocol: u32,
+}
+
+fn wrong_protocol(spoken: u32) -> Refusal {
+    let code = if spoken < AGENT_PROTOCOL {
+        "agent-too-old"
+    } else {
+        "agent-too-new"
+    };
+    Refusal::new(
+        StatusCode::CONFLICT,
+        code,
+        format!("the agent speaks protocol {spoken}, this appliance speaks {AGENT_PROTOCOL}"),
+        "restart the machine from the network: it gets the appliance's own agent",
+    )
+}
+
+/// How far a running step has come.
+async fn progress(
+    State(control): State<Control>,
+    Caller(session): Caller,
+    JsonBody(report): JsonBody<ProgressReport, PROGRESS_MAX_LEN>,
+) -> Result<Json<ProgressReply>, Refusal> {
+    Ok(Json(control.catalog().progress(&session, report)?))
+}
+
+/// A step ended.
+async fn report(
+    State(control): State<Control>,
+    Caller(session): Caller,
+    JsonBody(report): JsonBody<StepReport, REPORT_MAX_LEN>,
+) -> Result<Json<ReportReply>, Refusal> {
+    control
+        .blocking(move |control| control.catalog().report(&session, report))
+        .await
+        .map(Json)
+}
+
+/// The session whose key a call shows.
+struct Caller(AgentSession);
+
+impl FromRequestParts<Control> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, control: &Control) -> Result<Self, Refusal> {
+        let key = bearer(&parts.headers).ok_or_else(|| {
+            Refusal::new(
+                StatusCode::UNAUTHORIZED,
+                "no-session",
+                "the call shows no session key",
+                "restart the machine from the network to get one",
+            )
+        })?;
+        Ok(Self(control.catalog().authenticate(key)?))
+    }
+}
+
+/// Whoever is refused is logged, and seen on the page.
+async fn note_refusals(State(control): State<Control>, request: Request, next: Next) -> Response {
+    let peer = Peer::text(request.extensions());
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    if matches!(
+        response.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    ) && let Some(problem) = response.extensions().get::<Problem>()
+    {
+        note_refusal(&control, peer, &path, problem.clone()).await;
+    }
+    response
+}
+
+pub(crate) async fn note_refusal(control: &Control, peer: Option<String>, path: &str, problem: Problem) {
+    tracing::warn!(peer, path, code = problem.code, title = problem.title, "refused");
+    let noted = control
+        .blocking(move |control| {
+            control
+                .catalog()
+                .note_refusal(peer, &problem.code, &problem.title)
+        })
+        .await;
+    // The refusal stands whether it could be noted or not; why not is in the log.
+    drop(noted);
+}

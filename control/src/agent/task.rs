@@ -1,0 +1,68 @@
+//! What to do next, held open while there is nothing.
+
+use super::Caller;
+use crate::{extract::QueryOf, refusal::Refusal, state::Control};
+use axum::{Json, extract::State};
+use catalog::Subject;
+use protocol::{MachineId, agent::Task};
+use serde::Deserialize;
+use std::time::Duration;
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, timeout_at},
+};
+
+/// Longest time that a question is held open.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+#[derive(Deserialize)]
+pub(super) struct Patience {
+    #[serde(default)]
+    wait_seconds: u64,
+}
+
+/// What to do next. When there is nothing new, the answer comes as soon as something concerns the machine, or when the
+/// agent's patience ends.
+pub(super) async fn next_task(
+    State(control): State<Control>,
+    Caller(session): Caller,
+    QueryOf(Patience { wait_seconds }): QueryOf<Patience>,
+) -> Result<Json<Task>, Refusal> {
+    let deadline = Instant::now() + Duration::from_secs(wait_seconds).min(WAIT_MAX);
+    // Listens before it asks: what happens in between is not missed.
+    let mut events = control.hub().subscribe();
+    let mut stopping = control.hub().stopping();
+    loop {
+        let held = control
+            .blocking(move |control| control.catalog().next_task(&session))
+            .await?;
+        if !held.hold {
+            return Ok(Json(held.task));
+        }
+        let news = timeout_at(deadline, something_about(session.machine, &mut events));
+        tokio::select! {
+            news = news => if news.is_err() { return Ok(Json(held.task)) },
+            () = stopping.wait() => return Ok(Json(held.task)),
+        }
+    }
+}
+
+/// Returns when something happened to the machine, or may have.
+async fn something_about(machine: MachineId, events: &mut Receiver<catalog::Event>) {
+    loop {
+        match events.recv().await {
+            Ok(event) if event.seq.is_some() && concerns(&event.subject, machine) => return,
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return,
+            // The catalog's teller is gone: only the deadline is left.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+fn concerns(subject: &Subject, machine: MachineId) -> bool {
+    match subject {
+        Subject::Machine { id } | Subject::JobMachine { machine: id, .. } => *id == machine,
+        _ => false,
+    }
+}
