@@ -102,7 +102,11 @@ const CASES: &[Case] = &[
     ),
     rare("ext4 fast commit", &["-t", "ext4", "-O", "fast_commit"]),
     rare("ext4 orphan file", &["-t", "ext4", "-O", "orphan_file"]),
-    rare("ext4 quota and project", &["-t", "ext4", "-O", "quota,project"]),
+    // This kernel mounts it for reading only.
+    Case {
+        mountable: false,
+        ..rare("ext4 quota and project", &["-t", "ext4", "-O", "quota,project"])
+    },
     rare("ext4 mmp", &["-t", "ext4", "-O", "mmp"]),
     rare(
         "ext4 seed",

@@ -1,7 +1,9 @@
 //! Reading disks that other people's tools made: every used map is held against the filesystem's own tools.
 //!
 //! The everyday set is small. `AMORCE_MATRIX=full cargo test -p imager --test knowing_the_disk` runs all of it.
-//! Needs root (loop mounts), e2fsprogs, dosfstools, mtools, ntfs-3g, gdisk, fdisk and util-linux; a missing tool fails.
+//! Needs root (loop mounts), e2fsprogs, dosfstools, mtools, ntfs-3g, partclone, gdisk, fdisk and util-linux; a missing tool fails.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod crash;
 mod ext;
@@ -10,4 +12,5 @@ mod harness;
 mod hostile;
 mod ntfs;
 mod other;
+mod peer;
 mod tables;
