@@ -66,11 +66,6 @@ impl Appliance {
         self.installation.read_log()
     }
 
-    /// Process id.
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// The most memory that it ever used, in bytes.
     ///
     /// # Errors
@@ -99,6 +94,11 @@ impl Appliance {
 }
 
 impl Installation {
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Starts the program, waits until it answers and makes the first administrator with the code that it prints.
     ///
     /// # Errors

@@ -71,15 +71,6 @@ impl Console {
     pub fn text(&self) -> Result<String> {
         read(&self.path)
     }
-
-    /// What was printed after whatever was awaited last.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn text_since(&self) -> Result<String> {
-        let all = read(&self.path)?;
-        Ok(all[self.read.min(all.len())..].to_owned())
-    }
 }
 
 /// Byte for byte as Latin-1-like text: positions stay valid whatever a boot loader prints.

@@ -6,7 +6,7 @@ use crate::{
     firmware::{ADAPTER_SLOT, Firmware},
     monitor::Monitor,
     network::Network,
-    process::{Process, run},
+    process::Process,
 };
 use anyhow::{Context, Result, ensure};
 use protocol::MacAddr;
@@ -194,11 +194,14 @@ impl Machine {
             parts,
             ..
         } = self;
-        console
-            .wait_for(text, limit, || {
-                running.as_mut().is_some_and(|(process, _)| process.is_running())
-            })
-            .with_context(|| format!("machine {}", parts.name))
+        let waited = console.wait_for(text, limit, || {
+            running.as_mut().is_some_and(|(process, _)| process.is_running())
+        });
+        if let (Err(_), Some((_, monitor))) = (&waited, running) {
+            // What a person would see now; a machine that is off has no screen any more.
+            let _ = monitor.take_picture(&console.path().with_extension("").with_extension("screen.ppm"));
+        }
+        waited.with_context(|| format!("machine {}", parts.name))
     }
 
     /// Its serial line.
@@ -301,13 +304,4 @@ impl Machine {
         words.extend(["-nodefaults".into(), "-no-user-config".into()]);
         Ok(words)
     }
-}
-
-/// QEMU's version, for reports.
-///
-/// # Errors
-/// QEMU is not installed.
-pub fn emulator_version() -> Result<String> {
-    let text = run(&mut crate::process::command(["qemu-system-x86_64", "--version"]))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
 }

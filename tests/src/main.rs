@@ -2,9 +2,12 @@
 
 mod administrator;
 mod appliance;
+mod bench;
 mod console;
 mod contents;
+mod demo;
 mod disk;
+mod doorway;
 mod firmware;
 mod firmware_variables;
 mod machine;
@@ -14,6 +17,7 @@ mod network;
 mod process;
 mod scenario;
 mod scenarios;
+mod seed;
 mod stage;
 
 use anyhow::{Context, Result, ensure};
@@ -58,6 +62,27 @@ enum Command {
         /// Writes the verdicts there as JSON.
         #[arg(long, value_name = "FILE")]
         report: Option<PathBuf>,
+    },
+    /// Shows the whole path, then keeps the page up.
+    Demo {
+        /// End when the last step is done.
+        #[arg(long)]
+        once: bool,
+        /// Writes what each step took there, as JSON.
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
+    /// Measures something against its peer.
+    Bench {
+        /// Its name.
+        #[arg(required_unless_present = "list")]
+        name: Option<String>,
+        /// Names all measurements.
+        #[arg(long)]
+        list: bool,
+        /// How often; the best counts.
+        #[arg(long, default_value_t = 3)]
+        times: u32,
     },
     /// Makes master A unless it is in the cache, and prints where it is.
     Master {
@@ -107,6 +132,19 @@ fn run() -> Result<bool> {
             };
             println!("{}", master::image(&tools.cache, table)?.display());
             Ok(true)
+        }
+        Command::Demo { once, report } => {
+            prepare()?;
+            demo::play(&tools, once, report.as_deref())
+        }
+        Command::Bench { list: true, .. } => {
+            for bench in bench::ALL {
+                println!("{:<18} {}", bench.name, bench.measures);
+            }
+            Ok(true)
+        }
+        Command::Bench { name, times, .. } => {
+            bench::play(&name.unwrap_or_default(), &tools, times).map(|()| true)
         }
         Command::Run {
             names,

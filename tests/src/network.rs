@@ -104,24 +104,6 @@ impl Network {
         Ok(name)
     }
 
-    /// Cuts or mends the cable between the appliance and the machines.
-    ///
-    /// # Errors
-    /// The link's state cannot be set.
-    pub fn set_uplink(&self, up: bool) -> Result<()> {
-        let state = if up { "up" } else { "down" };
-        run(&mut command([
-            "ip",
-            "-n",
-            &self.lan.name,
-            "link",
-            "set",
-            "uplink",
-            state,
-        ]))
-        .map(drop)
-    }
-
     /// The site's DHCP server as many schools have it: addresses and a router, nothing about booting.
     fn start_dhcp(&mut self, evidence: &Path) -> Result<()> {
         let mut command = self.lan.command("dnsmasq".as_ref());

@@ -7,6 +7,7 @@ use crate::{
     machine::{Machine, Parts},
     master::{self, Table},
     network::Network,
+    seed::{self, Seed},
 };
 use anyhow::{Context, Result, ensure};
 use std::{
@@ -92,11 +93,6 @@ impl Stage {
         &self.evidence
     }
 
-    /// Where disks and data live while the scenario runs.
-    pub fn scratch(&self) -> &Path {
-        self.scratch.path()
-    }
-
     /// What was built.
     pub fn tools(&self) -> &Tools {
         &self.tools
@@ -113,12 +109,24 @@ impl Stage {
     /// The appliance with a fresh data folder, started, its first administrator made.
     ///
     /// # Errors
-    /// See [`Appliance::start`].
+    /// See [`Appliance::install`].
     pub fn start_appliance(&self) -> Result<Appliance> {
         let appliance =
             Appliance::install(&self.tools, self.scratch.path(), &self.evidence)?.start(&self.network)?;
         self.say("the appliance serves");
         Ok(appliance)
+    }
+
+    /// The same with a depot that holds master A already.
+    ///
+    /// # Errors
+    /// See [`Appliance::install`] and [`seed::plant`].
+    pub fn start_seeded_appliance(&self) -> Result<(Appliance, Seed)> {
+        let installation = Appliance::install(&self.tools, self.scratch.path(), &self.evidence)?;
+        let planted = seed::plant(&self.tools, installation.data())?;
+        let appliance = installation.start(&self.network)?;
+        self.say("the appliance serves, with a master in its depot");
+        Ok((appliance, planted))
     }
 
     /// A disk that holds master A.

@@ -140,10 +140,9 @@ impl Apt {
         let download = draft.join("download");
         let tree = draft.join("tree");
         fs::create_dir_all(&download).with_context(|| format!("cannot make {}", download.display()))?;
-        // The sandbox user of apt could not write into a private cache folder.
         run(self
             .command("apt-get")
-            .args(["download", "--quiet=2", "-o", "APT::Sandbox::User=root", name])
+            .args(["download", "--quiet=2", name])
             .current_dir(&download))?;
         for entry in fs::read_dir(&download)? {
             run(command(["dpkg-deb", "--extract"]).arg(entry?.path()).arg(&tree))?;
@@ -175,6 +174,8 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
+        // The sandbox user of apt could not write into a private cache folder.
+        command.args(["-o", "APT::Sandbox::User=root"]);
         for (key, value) in [
             ("Dir::Etc::sourcelist", sources_file(&self.folder)),
             ("Dir::Etc::sourceparts", PathBuf::from("/dev/null")),

@@ -1,13 +1,108 @@
 //! The scenarios, by name.
 
+mod boot;
+mod disks;
+mod interrupted;
 mod local;
+mod machines;
+pub mod roundtrip;
+mod stranger;
 
 use crate::scenario::Scenario;
 
 /// Every scenario; the longest first.
-pub const ALL: &[Scenario] = &[Scenario {
-    name: "no-appliance",
-    proves: "without an appliance a machine still boots its own disk, in each firmware",
-    daily: true,
-    play: local::no_appliance,
-}];
+pub const ALL: &[Scenario] = &[
+    Scenario {
+        name: "roundtrip-uefi",
+        proves: "UEFI: A is captured, blank B restored; every file is the same, and B boots its own disk",
+        daily: true,
+        play: roundtrip::uefi,
+    },
+    Scenario {
+        name: "roundtrip-bios",
+        proves: "BIOS: the same, on SATA disks and an Intel adapter",
+        daily: true,
+        play: roundtrip::bios,
+    },
+    Scenario {
+        name: "roundtrip-mbr",
+        proves: "BIOS with an MBR and a logical partition: the same",
+        daily: true,
+        play: roundtrip::mbr,
+    },
+    Scenario {
+        name: "roundtrip-secure-boot",
+        proves: "UEFI with Secure Boot: the same, on NVMe disks",
+        daily: false,
+        play: roundtrip::secure_boot,
+    },
+    Scenario {
+        name: "interrupted",
+        proves: "a restore survives kill -9 of the appliance and a reset of the machine, and fetches nothing twice",
+        daily: true,
+        play: interrupted::play,
+    },
+    Scenario {
+        name: "wrong-disk",
+        proves: "with several disks and none named, nothing is written until a person chooses",
+        daily: true,
+        play: disks::wrong_disk,
+    },
+    Scenario {
+        name: "too-small",
+        proves: "a disk that is too small is refused before the first write, with the figures",
+        daily: true,
+        play: disks::too_small,
+    },
+    Scenario {
+        name: "wrong-machine",
+        proves: "a machine with another's adapter gets a record and a warning of its own, and never its job",
+        daily: true,
+        play: machines::wrong_machine,
+    },
+    Scenario {
+        name: "unknown-machine",
+        proves: "an unknown machine is inventoried once, then boots its own disk; or is left alone, as the site decides",
+        daily: true,
+        play: machines::unknown_machine,
+    },
+    Scenario {
+        name: "no-appliance",
+        proves: "without an appliance a machine still boots its own disk, under BIOS and UEFI",
+        daily: true,
+        play: local::no_appliance,
+    },
+    Scenario {
+        name: "masters",
+        proves: "master A boots from its own disk in every firmware, as the other scenarios suppose",
+        daily: false,
+        play: local::masters,
+    },
+    Scenario {
+        name: "bios",
+        proves: "BIOS with a dead clock: a blank machine boots the agent and is recognised",
+        daily: true,
+        play: boot::bios,
+    },
+    Scenario {
+        name: "uefi",
+        proves: "UEFI: a blank machine boots the agent and is recognised, within the budget of time and size",
+        daily: true,
+        play: boot::uefi,
+    },
+    Scenario {
+        name: "secure-boot",
+        proves: "UEFI with Secure Boot and the Microsoft keys: a blank machine boots the agent; the kernel says it is on",
+        daily: true,
+        play: boot::secure_boot,
+    },
+    Scenario {
+        name: "stranger",
+        proves: "without a token, with a wrong, another's or a used one, the agent API serves nothing and logs it",
+        daily: true,
+        play: stranger::play,
+    },
+];
+
+/// Bytes in a gibibyte.
+const GIB: u64 = 1 << 30;
