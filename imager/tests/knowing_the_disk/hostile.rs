@@ -139,15 +139,15 @@ fn write_log(image: &Path, bytes: &mut Vec<u8>) {
 }
 
 /// Maps and walks; whatever the bytes are, the result keeps its promises.
-fn survive(disk: &Vec<u8>, partition: std::ops::Range<u64>) -> bool {
-    let mapping = map(disk, partition.clone());
+fn survive(disk: &[u8], partition: std::ops::Range<u64>) -> bool {
+    let mapping = map(&disk, partition.clone());
     let partition = partition.start.min(disk.len() as u64)..partition.end.min(disk.len() as u64);
     let Outcome::Mapped(mapped) = mapping.outcome else {
         return false;
     };
     check_shape(&mapped, partition.clone());
     let mut extents = 0u64;
-    let _ = mapped.files.walk(disk, &mut |extent| {
+    let _ = mapped.files.walk(&disk, &mut |extent| {
         assert!(extent.disk_offset >= partition.start);
         assert!(extent.disk_offset.checked_add(extent.length_bytes).unwrap() <= partition.end);
         extents += 1;

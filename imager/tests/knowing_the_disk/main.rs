@@ -4,6 +4,10 @@
 //! Needs root (loop mounts), e2fsprogs, dosfstools, mtools, ntfs-3g, partclone, gdisk, fdisk and util-linux; a missing tool fails.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "lists of ranges are what tables are made of"
+)]
 
 mod crash;
 mod ext;

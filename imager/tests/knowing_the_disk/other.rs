@@ -53,8 +53,11 @@ fn a_hibernated_system_in_the_swap_is_refused_with_the_remedy() {
     }
 }
 
+/// Bytes at offsets.
+type Marks = &'static [(usize, &'static [u8])];
+
 /// Kinds by hand-written marks: (offset, bytes), kind.
-const MARKS: &[(&[(usize, &[u8])], Kind)] = &[
+const MARKS: &[(Marks, Kind)] = &[
     (&[(0, b"XFSB")], Kind::Xfs),
     (&[(0, b"LUKS\xBA\xBE\0\x02")], Kind::Luks),
     (&[(3, b"NTFS    "), (510, b"\x55\xAA")], Kind::Ntfs),

@@ -1,8 +1,8 @@
-//! partclone on the same images: who refuses, loses or keeps what. Part of the big matrix; the table is printed.
+//! partclone on the same images: who refuses, loses or keeps what. The table is printed.
 
 use crate::{
     ext::make_filesystem,
-    harness::{Mount, Numbers, full_matrix, make_image, map_image, restore_by_map, run, try_run},
+    harness::{Mount, Numbers, make_image, map_image, restore_by_map, run, try_run},
 };
 use imager::filesystem::{Outcome, map};
 use std::{fs, path::Path};
@@ -56,9 +56,6 @@ fn by_us(image: &Path, scratch: &Path, is_whole: &dyn Fn(&Path) -> bool) -> Fate
 
 #[test]
 fn what_partclone_loses_or_refuses_we_keep_or_refuse_with_a_remedy() {
-    if !full_matrix() {
-        return;
-    }
     let scratch = tempfile::tempdir().unwrap();
     let (image, folder) = (scratch.path().join("image.img"), scratch.path().join("mounted"));
     let content = Numbers(99).bytes(40_000_000);
