@@ -1,7 +1,8 @@
 //! TLS listeners: accept, handshake, HTTP/1.1, and an end that lets running requests finish.
 
 use anyhow::{Context, Result};
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body};
+use control::Peer;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
@@ -84,7 +85,7 @@ where
     S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Peer(peer.ip()));
         router.clone().oneshot(request.map(Body::new))
     });
     let connection = hyper::server::conn::http1::Builder::new()

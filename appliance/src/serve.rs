@@ -5,7 +5,7 @@ use crate::{
     configuration::{Configuration, ServeArguments},
     interface,
     listener::TlsListener,
-    wiring::{self, CatalogDecisions},
+    wiring::{self, CatalogDecisions, RunningAppliance},
 };
 use anyhow::{Context, Result};
 use bootd::BootServices;
@@ -16,8 +16,6 @@ use std::{io::IsTerminal, net::Ipv4Addr, os::unix::fs::DirBuilderExt, path::Path
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How often the catalog does what comes with time.
-const TICK: Duration = Duration::from_secs(2);
 /// How often what no master needs is removed from the depot.
 const COLLECT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -43,14 +41,19 @@ async fn serve(configuration: Configuration) -> Result<()> {
     take_up_firmware(&configuration.boot());
 
     let stop = CancellationToken::new();
-    let control = control(&configuration, catalog.clone(), Arc::clone(&depot), &stop);
+    let control = Control::with_metrics_token(
+        catalog.clone(),
+        Arc::clone(&depot),
+        Arc::new(RunningAppliance::new(configuration.clone(), certificates.fingerprint())),
+        configuration.metrics_token.clone(),
+    );
     let tls = certificates.server_config()?;
     let page_tls = match &configuration.admin_certificate {
         Some((certificate, key)) => uploaded_server_config(certificate, key)?,
         None => Arc::clone(&tls),
     };
     let agent = TlsListener::bind("agent", configuration.agent, tls, control::agent_router(control.clone())).await?;
-    let routes = control::admin_router(control, wiring::page());
+    let routes = control::admin_router(control.clone(), wiring::page());
     let admin = TlsListener::bind("admin", configuration.admin, page_tls, routes).await?;
     let boot = BootServices::bind(
         bootd::Config {
@@ -72,13 +75,15 @@ async fn serve(configuration: Configuration) -> Result<()> {
     tasks.spawn(agent.run(stop.clone()));
     tasks.spawn(admin.run(stop.clone()));
     tasks.spawn(boot.run(stop.clone()));
-    tasks.spawn(every(TICK, stop.clone(), "keeping time", move || catalog.tick().map_err(anyhow::Error::from)));
+    let timekeeper = control.clone();
+    tasks.spawn(async move { timekeeper.run().await });
     tasks.spawn(every(COLLECT, stop.clone(), "removing what no master needs", move || {
         depot.collect_garbage().map(|collected| tracing::info!(?collected, "depot cleaned")).map_err(anyhow::Error::from)
     }));
     tasks.close();
     wait_for_signal().await?;
     tracing::info!("stopping; requests under way may end");
+    control.stop();
     stop.cancel();
     tasks.wait().await;
     Ok(())

@@ -2,6 +2,8 @@
 
 mod decisions;
 mod page;
+mod state;
 
 pub use decisions::CatalogDecisions;
 pub use page::page;
+pub use state::RunningAppliance;
