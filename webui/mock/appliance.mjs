@@ -132,7 +132,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
             const name = step.master;
             const found = world.masters.find((each) => each.name === name);
             const pattern = world.masters[0]?.versions[0];
-            const version = { name, version: (found?.versions[0]?.version ?? 0) + 1, created_at: ago(0), bytes_disk: 240e9, bytes_used: 31.4e9, sector_size: 512, scheme: 'gpt', partitions: pattern?.partitions ?? [] };
+            const version = { name, version: (found?.versions[0]?.version ?? 0) + 1, created_at: ago(0), bytes_disk: 240e9, bytes_smallest_target: 239e9, bytes_used: 31.4e9, damaged: null, notes: [], sector_size: 512, scheme: 'gpt', partitions: pattern?.partitions ?? [] };
             if (found === undefined) world.masters.push({ name, versions: [version] });
             else found.versions.unshift(version);
             publish('master', world.masters.find((each) => each.name === name));
@@ -159,13 +159,13 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
   const routes = [
     ['GET', /^\/setup$/, (answer) => send(answer, 200, { needs_first_administrator: needsFirst, language: world.settings.language })],
     ['POST', /^\/setup$/, (answer, _m, _q, body) => {
-      if (body.code !== CODE) return refuse(answer, 403, 'wrong-code', 'the one-time code is wrong');
+      if (body.code !== CODE) return refuse(answer, 403, 'wrong-setup-code', 'the one-time code is wrong');
       needsFirst = false;
       session = true;
       return send(answer, 201, person());
     }],
     ['POST', /^\/sessions$/, (answer, _m, _q, body) => {
-      if (body.password !== 'correct horse battery') return refuse(answer, 401, 'wrong-credentials', 'name or password is wrong');
+      if (body.password !== 'correct horse battery') return refuse(answer, 401, 'wrong-name-or-password', 'name or password is wrong');
       session = true;
       return send(answer, 201, person());
     }],
@@ -253,10 +253,10 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     if (!url.pathname.startsWith('/api/v1/')) return serveFile(url.pathname, answer);
     const path = url.pathname.slice('/api/v1'.length);
     const open = /^\/(setup|sessions)$/.test(path);
-    if (!open && !session) return refuse(answer, 401, 'no-session', 'nobody is logged in');
+    if (!open && !session) return refuse(answer, 401, 'not-logged-in', 'nobody is logged in');
     if (path === '/events') {
       answer.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
-      answer.write(': hello\n\n');
+      answer.write('event: ready\ndata: {}\n\n');
       const last = Number(request.headers['last-event-id'] ?? sequence);
       for (const event of kept) if (event.id > last) answer.write(event.text);
       followers.add(answer);

@@ -21,7 +21,7 @@ const PATCHES: Record<string, Patch> = {
 export function applyEvent(client: QueryClient, event: LiveEvent): void {
   const patch = PATCHES[event.kind];
   if (patch === undefined) {
-    if (event.kind !== 'refusal') refreshEverything(client);
+    if (event.kind !== 'ready' && event.kind !== 'refusal') refreshEverything(client);
     return;
   }
   if (typeof event.data !== 'object' || event.data === null) return;

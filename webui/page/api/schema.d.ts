@@ -10,10 +10,10 @@ export interface paths {
         };
         /**
          * What happens, as it happens. `event:` is the kind, `data:` the changed object as its GET shows it: `machine` a
-         *     `Machine`, `job` a `Job`, `job-machine` a `JobMachine`, `master` a `Master`, `settings` the `Settings`, `refusal` a
-         *     `RefusalEvent`. `id:` is the event's number; send it back as `Last-Event-ID` to get what was missed. Progress comes
-         *     without `id:`. A `reset` event means that too much was missed: load everything again. A comment line every 15 s
-         *     keeps the connection alive.
+         *     `Machine` (without the disks' contents), `job` a `Job`, `job-machine` a `JobMachine`, `master` a `Master`, `settings`
+         *     the `Settings`, `refusal` a `RefusalEvent`. `id:` is the event's number; send it back as `Last-Event-ID` to get what was
+         *     missed. Progress comes without `id:`. The stream begins with `ready`, or with `reset` when too much was missed: then
+         *     load everything again. A comment line every 15 s keeps the connection alive.
          */
         get: operations["follow_events"];
         put?: never;
@@ -672,11 +672,13 @@ export interface components {
             bytes_size: number;
             /**
              * Format: int64
-             * @description What is used of it.
+             * @description What was kept of it: what its filesystem uses, or all of it where none is understood.
              */
             bytes_used: number;
-            /** @description What is on it: `ext4`, `vfat`, … or `unknown`. */
+            /** @description What is on it: `ext4`, `fat32`, … or `unknown`. */
             filesystem: string;
+            /** @description Its type as the table gives it: a GUID, or `0x83`. */
+            kind: string;
             /** @description Its label, if the table has labels. */
             label: string;
             /**
@@ -704,6 +706,11 @@ export interface components {
             bytes_disk: number;
             /**
              * Format: int64
+             * @description Size of the smallest disk that it fits on.
+             */
+            bytes_smallest_target: number;
+            /**
+             * Format: int64
              * @description Bytes that its filesystems use.
              */
             bytes_used: number;
@@ -712,8 +719,12 @@ export interface components {
              * @description When it was captured, if the manifest says so.
              */
             created_at?: string | null;
+            /** @description What is wrong with it; such a version cannot be restored. */
+            damaged?: string | null;
             /** @description The master's name. */
             name: components["schemas"]["MasterName"];
+            /** @description What a person should know: "unallocated space was left out". */
+            notes: string[];
             /** @description Its partitions, in table order. */
             partitions: components["schemas"]["MasterPartition"][];
             /** @description Partition scheme: `gpt`, `mbr`, or `none`. */

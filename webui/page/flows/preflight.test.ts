@@ -12,14 +12,17 @@ test('a machine that fits has no remark', () => {
   expect(restoreRemarks(ready(), version, null)).toEqual([]);
 });
 
-test('a disk smaller than the partitions together stops the restore, and both sizes are named', () => {
+test('a disk smaller than the smallest that the master fits on stops the restore, and both sizes are named', () => {
   const [remark] = restoreRemarks(ready([disk('sda', 120)]), version, null);
-  expect(remark).toMatchObject({ code: 'too-small', weight: 'stop', have: 120e9 });
-  expect(remark?.need).toBe(version.partitions.reduce((sum, part) => sum + part.bytes_size, 0));
+  expect(remark).toMatchObject({ code: 'too-small', weight: 'stop', have: 120e9, need: version.bytes_smallest_target });
 });
 
-test('a disk between the partitions and the original is a warning, because only the agent knows where the last one ends', () => {
-  expect(codes(restoreRemarks(ready([disk('sda', 239.9)]), version, null))).toEqual(['warning smaller']);
+test('a disk smaller than the original that the master still fits on is only a note', () => {
+  expect(codes(restoreRemarks(ready([disk('sda', 239.9)]), version, null))).toEqual(['note smaller']);
+});
+
+test('a damaged version stops every restore', () => {
+  expect(codes(restoreRemarks(ready(), { ...version, damaged: 'segment 3 is damaged' }, null))).toEqual(['stop damaged']);
 });
 
 test('a larger disk is only a note', () => {

@@ -4,6 +4,7 @@ import { candidateDisks } from '../machines/machine-text';
 
 /** What a remark says; the page has its words and its remedy under this code. */
 export type RemarkCode =
+  | 'damaged'
   | 'no-disk'
   | 'quarantined'
   | 'read-only'
@@ -40,6 +41,7 @@ export function targetDisk(machine: Machine, named: DiskFacts | null): DiskFacts
 export function restoreRemarks(machine: Machine, version: MasterVersion | null, named: DiskFacts | null): Remark[] {
   const remarks = machineRemarks(machine, named);
   const disk = targetDisk(machine, named);
+  if (isDamaged(version)) remarks.push({ code: 'damaged', weight: 'stop' });
   if (disk !== null) {
     if (disk.read_only) remarks.push({ code: 'read-only', weight: 'stop' });
     if (disk.in_use) remarks.push({ code: 'in-use', weight: 'stop' });
@@ -52,6 +54,11 @@ export function restoreRemarks(machine: Machine, version: MasterVersion | null, 
     remarks.push({ code: 'firmware-gpt', weight: 'note' });
   }
   return byWeight(remarks);
+}
+
+/** Whether a version is known not to be restorable. */
+export function isDamaged(version: MasterVersion | null): boolean {
+  return version?.damaged !== undefined && version.damaged !== null && version.damaged !== '';
 }
 
 /** Remarks on a capture, the heaviest first. */
@@ -74,13 +81,12 @@ function machineRemarks(machine: Machine, named: DiskFacts | null): Remark[] {
 
 function fitRemarks(disk: DiskFacts, version: MasterVersion): Remark[] {
   const have = disk.identity.size;
-  const partitions = version.partitions.reduce((sum, part) => sum + part.bytes_size, 0);
   if (disk.sector_size !== version.sector_size) {
     return [{ code: 'sector-size', weight: 'stop', have: disk.sector_size, need: version.sector_size }];
   }
-  if (have < partitions) return [{ code: 'too-small', weight: 'stop', have, need: partitions }];
-  // The place of the last partition decides, and only the agent knows it.
-  if (have < version.bytes_disk) return [{ code: 'smaller', weight: 'warning', have, need: version.bytes_disk }];
+  const smallest = version.bytes_smallest_target;
+  if (have < smallest) return [{ code: 'too-small', weight: 'stop', have, need: smallest }];
+  if (have < version.bytes_disk) return [{ code: 'smaller', weight: 'note', have, need: version.bytes_disk }];
   if (have > version.bytes_disk) return [{ code: 'larger', weight: 'note', have, need: version.bytes_disk }];
   return [];
 }

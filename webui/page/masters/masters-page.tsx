@@ -5,6 +5,7 @@ import {
   CardBody,
   CardHeader,
   CardTitle,
+  Label,
   Modal,
   ModalBody,
   ModalFooter,
@@ -18,10 +19,11 @@ import { useNavigate } from 'react-router';
 import { ask } from '../api/client';
 import { mastersQuery } from '../api/queries';
 import type { Master, MasterVersion } from '../api/types';
+import { isDamaged } from '../flows/preflight';
 import { useLanguage } from '../language/language';
 import { announce } from '../layout/announcer';
 import { PageHeading } from '../layout/heading';
-import { CloneIcon } from '../layout/icons';
+import { CloneIcon, ExclamationCircleIcon } from '../layout/icons';
 import { Moment } from '../layout/moment';
 import { Loading, Nothing, Problem } from '../layout/state';
 import { PictureOfParts } from '../machines/disk-picture';
@@ -86,6 +88,7 @@ function MasterCard({ master, onDelete }: { master: Master; onDelete: (version: 
             <span className="amorce-buttons">
               <Button
                 variant="primary"
+                isDisabled={isDamaged(newest)}
                 onClick={() => restore(newest)}
                 aria-label={t('masters.restore-newest', { name: master.name, version: newest.version })}
               >
@@ -136,7 +139,12 @@ function MasterCard({ master, onDelete }: { master: Master; onDelete: (version: 
             {master.versions.map((version) => (
               <Tr key={version.version}>
                 <Td dataLabel={t('masters.version')} className="amorce-strong">
-                  {version.version}
+                  {version.version}{' '}
+                  {isDamaged(version) && (
+                    <Label isCompact color="red" icon={<ExclamationCircleIcon />}>
+                      {t('masters.damaged')}
+                    </Label>
+                  )}
                 </Td>
                 <Td dataLabel={t('masters.captured')}>
                   {version.created_at !== undefined && version.created_at !== null && <Moment at={version.created_at} />}
@@ -146,7 +154,7 @@ function MasterCard({ master, onDelete }: { master: Master; onDelete: (version: 
                 <Td dataLabel={t('masters.scheme')}>{version.scheme === 'none' ? t('disk.no-table') : version.scheme.toUpperCase()}</Td>
                 <Td className="amorce-actions">
                   <span className="amorce-buttons amorce-whole">
-                    {version !== newest && (
+                    {version !== newest && !isDamaged(version) && (
                       <Button
                         size="sm"
                         variant="secondary"
@@ -171,6 +179,13 @@ function MasterCard({ master, onDelete }: { master: Master; onDelete: (version: 
             ))}
           </Tbody>
         </Table>
+        {[...new Set(master.versions.flatMap((version) => [version.damaged ?? '', ...version.notes]))]
+          .filter((note) => note !== '')
+          .map((note) => (
+            <p key={note} className="amorce-quiet">
+              {note}
+            </p>
+          ))}
       </CardBody>
     </Card>
   );
