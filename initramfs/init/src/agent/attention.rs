@@ -51,7 +51,7 @@ impl Attention {
                 Key::LocalBoot => self.shared.local_boot.store(true, Ordering::Relaxed),
                 Key::Shell => {
                     if !screen::shell(&keys.console) {
-                        screen::say(words("").no_shell);
+                        screen::say(words().no_shell);
                     }
                 }
                 Key::Other => {}

@@ -78,10 +78,10 @@ pub fn run() -> ! {
 fn stay_with(attention: &Attention, trouble: &str) -> ! {
     loop {
         screen::say(trouble);
-        screen::say(words("").keys);
+        screen::say(words().keys);
         attention.wait_for_retry(TELL_AGAIN);
         if attention.wants_local_boot() {
-            leave_for_disk(words(""));
+            leave_for_disk(words());
         }
     }
 }
@@ -102,7 +102,7 @@ impl Agent {
             Ok(network) => self.wait_for_network(&network),
             Err(error) => stay_with(&self.attention, &format!("cannot attend the network: {error}; restart the machine")),
         }
-        screen::say(&fill(words("").calling, &[&self.command_line.agent.to_string()]));
+        screen::say(&fill(words().calling, &[&self.command_line.agent.to_string()]));
         let _watcher = outage::watch(self.connection.clone());
         let (session, facts) = self.begin_session();
         self.send_kept_report(&session);
@@ -111,7 +111,7 @@ impl Agent {
 
     /// Waits for an address for as long as it takes, telling what lacks.
     fn wait_for_network(&self, network: &network::Network) {
-        let words = words("");
+        let words = words();
         let started = Instant::now();
         let mut told: Option<(network::Trouble, Instant)> = None;
         loop {
@@ -149,7 +149,7 @@ impl Agent {
 
     /// Takes up the session that an agent before us kept, or begins one.
     fn begin_session(&self) -> (Session, MachineFacts) {
-        let facts = machine::look(self.command_line.mac, true);
+        let facts = machine::look(self.command_line.mac);
         let session = match Session::kept() {
             Some(session) => session,
             None => self.hello(&facts),
@@ -163,7 +163,7 @@ impl Agent {
     }
 
     fn hello(&self, facts: &MachineFacts) -> Session {
-        let words = words("");
+        let words = words();
         loop {
             let hello = session::hello(&self.command_line, facts);
             let call = self.connection.post_json("/agent/v1/hello", &hello, Retry::UntilSent);
@@ -196,7 +196,7 @@ impl Agent {
     fn serve(&self, mut session: Session, facts: &MachineFacts) -> ! {
         let mut told = String::new();
         loop {
-            let words = words(&session.language);
+            let words = words();
             if self.attention.wants_local_boot() {
                 leave_for_disk(words);
             }
@@ -252,7 +252,7 @@ impl Agent {
 
     /// Runs a step and brings its report home.
     fn run(&self, session: Session, assignment: &Assignment) -> Session {
-        let words = words(&session.language);
+        let words = words();
         let name = step::name(&assignment.step);
         let begins = if assignment.resumed { words.step_resumes } else { words.step_begins };
         screen::say(&fill(begins, &[&assignment.title, &name]));
@@ -291,7 +291,7 @@ impl Agent {
         let session = match self.runtime.block_on(call) {
             Ok(reply) => session.followed_by(reply.and_then(|reply| reply.session_key)),
             Err(error) => {
-                screen::say(&fill(words(&session.language).no_answer, &[&error.to_string()]));
+                screen::say(&fill(words().no_answer, &[&error.to_string()]));
                 session.clone()
             }
         };
@@ -326,13 +326,13 @@ fn wait_for_devices() {
     while !module::devices_settled() && started.elapsed() < SETTLE_PATIENCE {
         std::thread::sleep(Duration::from_millis(50));
     }
-    let has_disk = || !crate::disk::list_disks(protocol::machine::Firmware::Bios, false).is_empty();
+    let has_disk = || !crate::disk::list_disks(protocol::machine::Firmware::Bios).is_empty();
     let started = Instant::now();
     while !has_disk() && started.elapsed() < DISK_PATIENCE {
         std::thread::sleep(Duration::from_millis(250));
     }
     if !has_disk() {
-        screen::say(words("").no_disk);
+        screen::say(words().no_disk);
     }
 }
 

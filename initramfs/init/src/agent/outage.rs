@@ -30,22 +30,21 @@ pub fn watch(connection: Connection) -> Watcher {
     let ended = Arc::new(AtomicBool::new(false));
     let watched = ended.clone();
     let thread = std::thread::Builder::new().name("outage".into()).spawn(move || {
-        let words = words("");
         let mut since: Option<Instant> = None;
         let mut told: Option<Instant> = None;
         while !watched.load(Ordering::Relaxed) {
             match connection.outage() {
                 None => {
                     if told.take().is_some() {
-                        screen::say(words.answers_again);
+                        screen::say(words().answers_again);
                     }
                     since = None;
                 }
                 Some(why) => {
                     let long = since.get_or_insert_with(Instant::now).elapsed() > WORTH_TELLING;
                     if long && told.is_none_or(|at| at.elapsed() > TELL_AGAIN) {
-                        screen::say(&fill(words.no_answer, &[&why]));
-                        screen::say(words.keys);
+                        screen::say(&fill(words().no_answer, &[&why]));
+                        screen::say(words().keys);
                         told = Some(Instant::now());
                     }
                 }

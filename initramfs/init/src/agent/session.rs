@@ -40,6 +40,7 @@ impl Session {
     #[must_use]
     pub fn begin(reply: HelloReply, facts: &MachineFacts) -> Self {
         set_clock(reply.unix_time_ms);
+        screen::speak(&reply.language);
         let session = Self { key: reply.session_key, language: reply.language, depot_key: reply.depot_key };
         session.keep();
         if let Some(name) = reply.name {
@@ -57,7 +58,9 @@ impl Session {
     /// The session that an agent before us kept.
     #[must_use]
     pub fn kept() -> Option<Self> {
-        read(SESSION_FILE)
+        let session: Self = read(SESSION_FILE)?;
+        screen::speak(&session.language);
+        Some(session)
     }
 
     /// The same session under the key that replaces the old one, if one does.

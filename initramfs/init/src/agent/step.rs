@@ -55,7 +55,7 @@ pub fn run(agent: &Agent, session: &Session, assignment: &Assignment) -> Outcome
             Ok(worker) => worker,
             Err(error) => return Err(Stop::Failed(Problem::new("no-thread", error.to_string(), "restart the machine"))),
         };
-        let mut telling = Telling::new(session);
+        let mut telling = Telling::new();
         while !worker.is_finished() {
             if telling.tell(agent, assignment, &watch) {
                 watch.cancel();
@@ -102,7 +102,7 @@ fn execute(
             execute_restore(agent, session, &wish, connection, watch)
         }
         Step::Inspect => {
-            let facts = machine::look(agent.command_line.mac, true);
+            let facts = machine::look(agent.command_line.mac);
             let notes = facts.disks.iter().map(describe).chain(facts.warnings).collect();
             Ok(StepResult { notes, ..Default::default() })
         }
@@ -224,7 +224,7 @@ fn make_bootable(restored: &DiskFacts) -> Option<String> {
 
 /// The disk that a step means, looked for anew: kernel names change when something is plugged in.
 fn choose(wanted: Option<&DiskIdentity>) -> Result<DiskFacts, Stop> {
-    let disks = disk::list_disks(efi::firmware(), false);
+    let disks = disk::list_disks(efi::firmware());
     let list = |disks: &mut dyn Iterator<Item = &DiskFacts>| disks.map(describe).collect::<Vec<_>>().join("; ");
     match choose_disk(&disks, wanted) {
         DiskChoice::Chosen(found) if found.in_use => Err(Stop::Failed(Problem::new(
@@ -276,9 +276,9 @@ struct Telling {
 }
 
 impl Telling {
-    fn new(session: &Session) -> Self {
+    fn new() -> Self {
         let now = Instant::now();
-        Self { words: words(&session.language), rate: Rate::default(), reported: now, shown: now, shown_phase: String::new() }
+        Self { words: words(), rate: Rate::default(), reported: now, shown: now, shown_phase: String::new() }
     }
 
     /// Tells what is due. Says whether somebody took the job back.

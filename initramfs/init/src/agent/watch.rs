@@ -100,7 +100,7 @@ mod tests {
             rate.progress(("writing", 100 + (second - 1) * 10, 1000), at(second));
         }
         let progress = rate.progress(("writing", 300, 1000), at(21));
-        assert_eq!((progress.bytes_per_second, progress.seconds_left), (12, Some(58)));
+        assert_eq!((progress.bytes_per_second, progress.seconds_left), (10, Some(70)));
         assert_eq!(rate.progress(("checking", 5, 1000), at(22)).seconds_left, None);
     }
 

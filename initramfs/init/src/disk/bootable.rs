@@ -67,13 +67,6 @@ pub fn find_loader(disk: &dyn ReadAt, layout: &Layout) -> Option<Loader> {
     None
 }
 
-/// What is on the disk, as JSON.
-#[must_use]
-pub fn contents(disk: &dyn ReadAt) -> Option<String> {
-    let layout = read_table(disk, disk.sector_size()).ok()?;
-    serde_json::to_string(&layout).ok()
-}
-
 fn system_partitions(layout: &Layout) -> impl Iterator<Item = &Partition> {
     layout.partitions.iter().filter(|partition| partition.kind.is_efi_system())
 }

@@ -1,16 +1,18 @@
 //! Disks as the kernel shows them under `/sys/block`.
 
 use super::{bootable, identity};
-use imager::disk::SourceDisk;
+use imager::{disk::SourceDisk, inspect::inspect};
 use protocol::{disk::DiskFacts, machine::Firmware};
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::mpsc,
+    time::{Duration, Instant},
 };
 
-/// All disks, in order of their names. With `contents`, each is read to say what is on it.
+/// All disks, in order of their names.
 #[must_use]
-pub fn list_disks(firmware: Firmware, contents: bool) -> Vec<DiskFacts> {
+pub fn list_disks(firmware: Firmware) -> Vec<DiskFacts> {
     let mut disks = list_disks_in(Path::new("/sys/block"));
     for disk in &mut disks {
         // An empty card reader is a disk without bytes; a boot area has nothing that anybody images.
@@ -19,11 +21,28 @@ pub fn list_disks(firmware: Firmware, contents: bool) -> Vec<DiskFacts> {
         }
         let Ok(source) = SourceDisk::open_to_look(&path_of(&disk.name)) else { continue };
         disk.bootable = bootable::is_bootable(&source, disk.sector_size, firmware);
-        if contents {
-            disk.contents = bootable::contents(&source);
-        }
     }
     disks
+}
+
+/// Reads what is on each disk, as far as this time allows: a filesystem of millions of files takes a while, and nobody
+/// shall wait for it.
+pub fn add_contents(disks: &mut [DiskFacts], limit: Duration) {
+    let deadline = Instant::now() + limit;
+    for disk in disks.iter_mut().filter(|disk| disk.identity.size.get() > 0 && !disk.boot_area) {
+        let path = path_of(&disk.name);
+        let (sender, receiver) = mpsc::channel();
+        let read = move || {
+            let inspection = SourceDisk::open_to_look(&path).and_then(|source| inspect(&source));
+            let text = inspection.ok().and_then(|inspection| serde_json::to_string(&inspection).ok());
+            // Nobody listens any more if it took too long.
+            let _ = sender.send(text);
+        };
+        if std::thread::Builder::new().name("inspect".into()).spawn(read).is_ok() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            disk.contents = receiver.recv_timeout(left).ok().flatten();
+        }
+    }
 }
 
 /// The device of a disk.
@@ -135,10 +154,10 @@ mod tests {
     #[test]
     fn a_disk_whose_partition_is_held_is_in_use() {
         let root = tempfile::tempdir().unwrap();
-        let folder = make(root.path(), "pci0000:00/0000:00:05.0/virtio1", "vda", &[("size", "100")]);
+        let folder = make(root.path(), "pci0000:00/0000:00:05.0/virtio1", "testdisk0", &[("size", "100")]);
         assert!(!list_disks_in(&root.path().join("block"))[0].in_use);
-        fs::create_dir_all(folder.join("vda1/holders/dm-0")).unwrap();
-        fs::write(folder.join("vda1/partition"), "1\n").unwrap();
+        fs::create_dir_all(folder.join("testdisk0p1/holders/dm-0")).unwrap();
+        fs::write(folder.join("testdisk0p1/partition"), "1\n").unwrap();
         assert!(list_disks_in(&root.path().join("block"))[0].in_use);
     }
 }

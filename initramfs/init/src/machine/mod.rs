@@ -10,16 +10,20 @@ use protocol::{
     ByteLen, MacAddr,
     machine::{MachineFacts, NicFacts, Smbios},
 };
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 /// No text of a firmware is kept longer.
 const TEXT_MAX_CHARACTERS: usize = 128;
 
-/// Looks at everything. With `contents`, disks are read to say what is on them.
+/// So long may reading the disks take before the appliance is told what is known.
+const CONTENTS_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Looks at everything.
 #[must_use]
-pub fn look(booted: Option<MacAddr>, contents: bool) -> MachineFacts {
+pub fn look(booted: Option<MacAddr>) -> MachineFacts {
     let firmware = efi::firmware();
-    let disks = disk::list_disks(firmware, contents);
+    let mut disks = disk::list_disks(firmware);
+    disk::add_contents(&mut disks, CONTENTS_PATIENCE);
     let mut warnings: Vec<String> = missing_firmware(&kernel_log())
         .into_iter()
         .map(|file| format!("firmware file {file} is missing; put it into boot/firmware/ of the appliance"))

@@ -70,6 +70,6 @@ mod tests {
         add(root.path(), "0000:00:0e.0", "0x010400", "0x8086", "0x9a0b");
         let advice = hidden_disks_in(root.path());
         assert_eq!(advice.len(), 2);
-        assert!(advice[0].contains("VMD") && advice[1].contains("RST hides"), "{advice:?}");
+        assert!(advice[1].contains("VMD") && advice[0].contains("RST hides"), "{advice:?}");
     }
 }

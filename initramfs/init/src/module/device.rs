@@ -52,6 +52,17 @@ pub struct Uevents {
     socket: OwnedFd,
 }
 
+/// What the kernel said.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Appeared {
+    /// Nothing of interest.
+    Nothing,
+    /// A device with this alias.
+    Device(String),
+    /// So many that some were lost.
+    TooMany,
+}
+
 impl Uevents {
     /// Begins to listen.
     ///
@@ -70,17 +81,21 @@ impl Uevents {
         Ok(Self { socket })
     }
 
-    /// The alias of the next device that appears, within this time.
-    pub fn next(&self, limit: Duration) -> Option<String> {
+    /// What appears next, within this time.
+    pub fn next(&self, limit: Duration) -> Appeared {
         let mut wait = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN)];
         let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
         if !matches!(poll(&mut wait, limit), Ok(1..)) {
-            return None;
+            return Appeared::Nothing;
         }
         let mut message = [0u8; 8192];
-        // An overflow is an error here; the next event makes the caller walk again.
-        let length = recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()).ok()?;
-        added_alias(message.get(..length)?)
+        match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
+            Ok(length) => {
+                message.get(..length).and_then(added_alias).map_or(Appeared::Nothing, Appeared::Device)
+            }
+            Err(Errno::ENOBUFS) => Appeared::TooMany,
+            Err(_) => Appeared::Nothing,
+        }
     }
 }
 

@@ -82,8 +82,9 @@ impl Loader {
         let path = self.folder.join(relative);
         let file = File::open(&path).map_err(|source| LoadError::Read { path, source })?;
         match nix::kmod::finit_module(&file, c"", ModuleInitFlags::empty()) {
-            // Somebody else was quicker: the kernel asks for modules on its own.
-            Ok(()) | Err(Errno::EEXIST) => Ok(()),
+            // Somebody else was quicker: the kernel asks for modules on its own. No such device: this machine lacks what
+            // the module is for, an instruction or the firmware's variables.
+            Ok(()) | Err(Errno::EEXIST | Errno::ENODEV) => Ok(()),
             Err(error) => Err(LoadError::Refused(error)),
         }
     }

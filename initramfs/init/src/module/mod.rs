@@ -9,7 +9,7 @@ pub use firmware::missing_firmware;
 pub use loader::Loader;
 
 use crate::{process::run_folder, screen};
-use device::Uevents;
+use device::{Appeared, Uevents};
 use std::{
     collections::BTreeSet,
     path::Path,
@@ -45,38 +45,33 @@ pub fn attend_devices() {
     for name in ALWAYS {
         report(loader.load(name));
     }
-    // A driver makes new devices, which need drivers: walk until nothing new is found.
-    while load_new(&mut loader, &mut seen) {}
     crate::process::mount_firmware_variables();
+    load_new(&mut loader, &mut seen);
+    screen::log(&format!("first devices served after {:.1} s", started.elapsed().as_secs_f64()));
+    // A driver makes new devices, which need drivers: from here on each announces itself.
     let mut quiet_since = Instant::now();
     let mut settled = false;
     loop {
-        let event = match &events {
-            Ok(events) => events.next(QUIET / 4),
+        let new = match events.as_ref().map(|events| events.next(QUIET / 4)) {
+            Ok(Appeared::Device(alias)) => seen.insert(alias.clone()) && report(loader.load(&alias)),
+            // Walking through all devices takes a while; only where we were not told.
+            Ok(Appeared::TooMany) => load_new(&mut loader, &mut seen),
+            Ok(Appeared::Nothing) => false,
             Err(_) => {
                 std::thread::sleep(QUIET / 4);
-                None
+                load_new(&mut loader, &mut seen)
             }
         };
-        if let Some(alias) = event {
-            // An event may be lost when many come at once; the walk finds what it was about.
-            let mut new = seen.insert(alias.clone());
-            if new {
-                report(loader.load(&alias));
-            }
-            new |= load_new(&mut loader, &mut seen);
-            if new {
-                quiet_since = Instant::now();
-            }
+        if new {
+            quiet_since = Instant::now();
         }
         if !settled && (quiet_since.elapsed() > QUIET || started.elapsed() > PATIENCE) {
-            load_new(&mut loader, &mut seen);
-            screen::log(&format!("{} kernel modules loaded in {:.1} s", loader.loaded(), started.elapsed().as_secs_f64()));
-            settle();
-            settled = true;
-        }
-        if settled && events.is_err() {
-            return;
+            settled = !load_new(&mut loader, &mut seen) || started.elapsed() > PATIENCE;
+            if settled {
+                let seconds = started.elapsed().as_secs_f64();
+                screen::log(&format!("{} kernel modules loaded, devices settled after {seconds:.1} s", loader.loaded()));
+                settle();
+            }
         }
     }
 }
@@ -100,13 +95,13 @@ pub fn answer_request(arguments: impl Iterator<Item = String>) -> u8 {
     u8::from(!found)
 }
 
-/// Loads for every device not seen before. Says whether there was one.
+/// Loads for every device not seen before. Says whether something was loaded.
 fn load_new(loader: &mut Loader, seen: &mut BTreeSet<String>) -> bool {
     let mut new = false;
     for alias in device::find_aliases(Path::new("/sys/devices")) {
         if seen.insert(alias.clone()) {
-            new = true;
-            report(loader.load(&alias));
+            // A device that nothing drives brings no other.
+            new |= report(loader.load(&alias));
         }
     }
     new

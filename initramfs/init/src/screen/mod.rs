@@ -6,7 +6,7 @@ mod words;
 
 pub use keys::{Key, Keys, shell};
 pub use ring::cut_beginning;
-pub use words::{Words, fill, words};
+pub use words::{Words, fill, speak, words};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{

@@ -2,6 +2,8 @@
 //!
 //! `amorce: ready (MAC …)` is the same in every language: programs read it too.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// The screen's texts in one language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Words {
@@ -111,11 +113,18 @@ pub const FRENCH: Words = Words {
     no_shell: "aucune invite de commandes dans ce démarrage",
 };
 
-/// The texts of a language, English if there are none.
-#[must_use]
-pub fn words(language: &str) -> &'static Words {
-    if language.starts_with("fr") { &FRENCH } else { &ENGLISH }
+/// Speaks this language from now on, English if it is not known.
+pub fn speak(language: &str) {
+    SPEAKS_FRENCH.store(language.starts_with("fr"), Ordering::Relaxed);
 }
+
+/// The texts in the language spoken.
+#[must_use]
+pub fn words() -> &'static Words {
+    if SPEAKS_FRENCH.load(Ordering::Relaxed) { &FRENCH } else { &ENGLISH }
+}
+
+static SPEAKS_FRENCH: AtomicBool = AtomicBool::new(false);
 
 /// A text with its marks replaced.
 #[must_use]
