@@ -21,7 +21,7 @@ const fn case(name: &'static str, options: &'static [&'static str]) -> Case {
     Case {
         name,
         options,
-        megabytes: 96,
+        megabytes: 48,
         mountable: true,
         rare: false,
     }
@@ -31,7 +31,7 @@ const fn rare(name: &'static str, options: &'static [&'static str]) -> Case {
     Case {
         name,
         options,
-        megabytes: 96,
+        megabytes: 48,
         mountable: true,
         rare: true,
     }
@@ -402,7 +402,7 @@ fn prove_case(case: &Case, tree: &Path) -> Vec<u64> {
 #[test]
 fn nothing_that_dumpe2fs_calls_used_is_left_out_and_every_file_comes_back() {
     let scratch = tempfile::tempdir().unwrap();
-    make_tree(scratch.path(), 16 << 20, 42);
+    make_tree(scratch.path(), 6 << 20, 42);
     let (mut checked, mut failed) = (0, Vec::new());
     for case in CASES.iter().filter(|case| full_matrix() || !case.rare) {
         match std::panic::catch_unwind(|| prove_case(case, scratch.path())) {

@@ -23,7 +23,7 @@ const fn case(name: &'static str, options: &'static [&'static str]) -> Case {
     Case {
         name,
         options,
-        megabytes: 96,
+        megabytes: 48,
         rare: false,
     }
 }
@@ -153,7 +153,7 @@ fn the_used_map_is_the_bitmap_bit_by_bit_and_every_file_comes_back() {
         make_ntfs(&image, case.options, (case.megabytes << 20) + 512 * 3);
         prove(&format!("{} (empty)", case.name), &image, scratch.path(), &tree);
 
-        make_tree(&tree, 12 << 20, 21);
+        make_tree(&tree, 6 << 20, 21);
         {
             let mount = Mount::ntfs(&image, &scratch.path().join("mounted"), "rw");
             for folder in fs::read_dir(&tree).unwrap() {

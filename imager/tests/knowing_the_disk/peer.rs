@@ -58,14 +58,14 @@ fn by_us(image: &Path, scratch: &Path, is_whole: &dyn Fn(&Path) -> bool) -> Fate
 fn what_partclone_loses_or_refuses_we_keep_or_refuse_with_a_remedy() {
     let scratch = tempfile::tempdir().unwrap();
     let (image, folder) = (scratch.path().join("image.img"), scratch.path().join("mounted"));
-    let content = Numbers(99).bytes(40_000_000);
+    let content = Numbers(99).bytes(8_000_000);
     let file_is_whole = |copy: &Path| {
         let mount = Mount::new(copy, &folder, "rw");
         fs::read(mount.path().join("file")).is_ok_and(|bytes| bytes == content)
     };
     let mut table = Vec::new();
 
-    make_filesystem(&image, &["-t", "ext4"], 200 << 20, None);
+    make_filesystem(&image, &["-t", "ext4"], 64 << 20, None);
     let crashed = scratch.path().join("crashed.img");
     {
         let mount = Mount::new(&image, &folder, "rw");
@@ -92,7 +92,7 @@ fn what_partclone_loses_or_refuses_we_keep_or_refuse_with_a_remedy() {
     make_filesystem(
         &image,
         &["-t", "ext4", "-O", "bigalloc", "-C", "65536", "-g", "2048"],
-        300 << 20,
+        96 << 20,
         None,
     );
     {
@@ -107,9 +107,9 @@ fn what_partclone_loses_or_refuses_we_keep_or_refuse_with_a_remedy() {
     ));
 
     fs::remove_file(&image).unwrap();
-    make_image(&image, 64 << 20);
+    make_image(&image, 16 << 20);
     run("mkntfs", &["-q", "-F", "-f", image.to_str().unwrap()]);
-    let last = |path: &Path| fs::read(path).unwrap()[(64 << 20) - 512..].to_vec();
+    let last = |path: &Path| fs::read(path).unwrap()[(16 << 20) - 512..].to_vec();
     let backup = last(&image);
     let backup_is_there = |copy: &Path| last(copy) == backup;
     let theirs = by_partclone("partclone.ntfs", &image, scratch.path(), &backup_is_there);
