@@ -28,6 +28,15 @@ pub enum Happening {
         /// The file or URL.
         file: String,
     },
+    /// A boot ROM was given an address of the network's own DHCP server together with our file.
+    Merged {
+        /// Whether it already took the offer.
+        taken: bool,
+        /// The address.
+        address: Ipv4Addr,
+        /// Whose address it is.
+        dhcp_server: Ipv4Addr,
+    },
     /// A boot ROM took an address from the network's own DHCP server.
     AddressTaken {
         /// Which server.
@@ -123,6 +132,26 @@ impl fmt::Display for Happening {
                 write!(
                     f,
                     "looked for boot servers (architecture {architecture}); offered {file}"
+                )
+            }
+            Self::Merged {
+                taken: false,
+                address,
+                dhcp_server,
+            } => {
+                write!(
+                    f,
+                    "offered the address {address} of {dhcp_server} together with the boot file"
+                )
+            }
+            Self::Merged {
+                taken: true,
+                address,
+                dhcp_server,
+            } => {
+                write!(
+                    f,
+                    "took the address {address} of {dhcp_server} together with the boot file"
                 )
             }
             Self::AddressTaken { from } => write!(f, "took an address from the DHCP server {from}"),

@@ -1,7 +1,7 @@
 //! The boot services as a whole: what they share, how they start and stop.
 
 use crate::{
-    config::Config,
+    config::{Config, Ports},
     decision::Decisions,
     dhcp::{self, engine::TFTP_FOLDER},
     error::ServeError,
@@ -30,7 +30,7 @@ pub struct BootServices {
     shared: Arc<Shared>,
     interfaces: Vec<InterfaceSockets>,
     http: TcpListener,
-    dhcp_client_port: u16,
+    ports: Ports,
 }
 
 struct InterfaceSockets {
@@ -90,7 +90,7 @@ impl BootServices {
             shared: Arc::new(shared),
             interfaces,
             http,
-            dhcp_client_port: config.ports.dhcp_client,
+            ports: config.ports,
         })
     }
 
@@ -125,14 +125,14 @@ impl BootServices {
                 (sockets.dhcp, dhcp::engine::Port::Server),
                 (sockets.boot_server, dhcp::engine::Port::BootServer),
             ] {
-                let shared = Arc::clone(&self.shared);
-                tasks.spawn(dhcp::server::serve(
-                    shared,
+                let listener = dhcp::server::Listener {
+                    shared: Arc::clone(&self.shared),
                     socket,
                     port,
-                    self.dhcp_client_port,
-                    stop.clone(),
-                ));
+                    ports: self.ports,
+                    merger: dhcp::merge::Merger::default(),
+                };
+                tasks.spawn(listener.serve(stop.clone()));
             }
             tasks.spawn(tftp::server::serve(
                 Arc::clone(&self.shared),

@@ -5,7 +5,8 @@
 //! | DISCOVER with vendor class `PXEClient…` | OFFER without an address, by broadcast, or to the relay's port 67 |
 //! | REQUEST, server identifier another's | none, and never a refusal: that would end the boot |
 //! | REQUEST or INFORM on port 4011 | ACK from port 4011 to the sender's address and port |
-//! | REQUEST or INFORM on port 67 with a chosen boot server (43.71), or naming us | ACK |
+//! | REQUEST or INFORM on port 67 with a chosen boot server (43.71) | ACK |
+//! | REQUEST on port 67 naming us | see [`super::merge`] |
 //! | anything without `PXEClient` | none: it is no business of a proxy |
 //!
 //! The offer's shape (facts measured with real firmware, docs/protocols/boot.md):
@@ -28,11 +29,11 @@ pub const X64_UEFI_LOADER: &str = "shimx64.efi";
 /// Where TFTP serves the boot folder.
 pub const TFTP_FOLDER: &str = "amorce";
 
-const PXE_CLIENT: &str = "PXEClient";
+pub(crate) const PXE_CLIENT: &str = "PXEClient";
 const HTTP_CLIENT: &str = "HTTPClient";
 /// Vendor sub-options (PXE 2.1 table 2-1).
-const DISCOVERY_CONTROL: u8 = 6;
-const USE_THE_FILE: u8 = 8;
+pub(crate) const DISCOVERY_CONTROL: u8 = 6;
+pub(crate) const USE_THE_FILE: u8 = 8;
 const BOOT_ITEM: u8 = 71;
 /// iPXE feature numbers inside option 175.
 const IPXE_FEATURE_HTTP: u8 = 19;
@@ -95,6 +96,8 @@ pub struct Outcome {
     pub facts: Option<BootFacts>,
     /// The address that the machine has or is about to take.
     pub machine_address: Option<Ipv4Addr>,
+    /// The file for a complete offer, if this machine shall get one; see [`super::merge`].
+    pub merge: Option<BootFile>,
 }
 
 /// Decides what to answer.
@@ -115,6 +118,10 @@ pub fn answer(
     };
     let is_http = class.starts_with(HTTP_CLIENT);
     if !is_http && !class.starts_with(PXE_CLIENT) {
+        return Outcome::default();
+    }
+    // Our own question to the DHCP server comes back to us: it was a broadcast.
+    if packet.relay == arrival.server {
         return Outcome::default();
     }
     let architectures = packet.client_architectures();
@@ -162,6 +169,10 @@ pub fn answer(
         }
     };
     let architecture = file.architecture;
+    // What UEFI machines load asks the DHCP server of the first offer, and a relay's network is not ours to ask on.
+    let merges =
+        kind == MessageType::Offer && packet.relay.is_unspecified() && file.name.ends_with(X64_UEFI_LOADER);
+    outcome.merge = merges.then(|| file.clone());
     outcome.happening = Some(match kind {
         MessageType::Offer => Happening::Offered {
             architecture,
@@ -189,16 +200,21 @@ fn reply_kind(packet: &Packet, arrival: &Arrival) -> Option<MessageType> {
     match (arrival.port, packet.message_type()?) {
         (_, _) if anothers => None,
         (Port::Server, MessageType::Discover) => Some(MessageType::Offer),
-        (Port::Server, MessageType::Request) if ours || chose_boot_server => Some(MessageType::Acknowledge),
-        (Port::Server, MessageType::Inform) if chose_boot_server => Some(MessageType::Acknowledge),
+        (Port::Server, MessageType::Request | MessageType::Inform) if chose_boot_server => {
+            Some(MessageType::Acknowledge)
+        }
         (Port::BootServer, MessageType::Request | MessageType::Inform) => Some(MessageType::Acknowledge),
         _ => None,
     }
 }
 
-struct BootFile {
-    name: String,
-    architecture: u16,
+/// What a machine is told to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootFile {
+    /// Name under TFTP, or an absolute URL.
+    pub name: String,
+    /// The architecture, as the machine wrote it.
+    pub architecture: u16,
 }
 
 fn boot_file(

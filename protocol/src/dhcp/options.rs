@@ -94,6 +94,19 @@ impl OptionList {
         }
     }
 
+    /// Gives an option another value; its place is that of its first piece, or the end if it was not there.
+    pub fn replace(&mut self, code: u8, data: &[u8]) {
+        let place = self
+            .entries
+            .iter()
+            .position(|entry| entry.code == code)
+            .unwrap_or(self.entries.len());
+        let mut behind = self.entries.split_off(place);
+        behind.retain(|entry| entry.code != code);
+        self.push(code, data);
+        self.entries.append(&mut behind);
+    }
+
     /// The options as they stand on the wire.
     pub fn iter(&self) -> impl Iterator<Item = &RawOption> {
         self.entries.iter()

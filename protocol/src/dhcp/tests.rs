@@ -55,6 +55,20 @@ fn a_long_option_is_split_and_joined_and_a_repeated_one_is_kept() {
 }
 
 #[test]
+fn a_replaced_option_keeps_its_place() {
+    let mut packet = Packet::request(MAC, 7)
+        .with(53, &[3])
+        .with(54, &[1, 1, 1, 1])
+        .with(60, b"x")
+        .with(54, &[2]);
+    packet.options.replace(54, &[9, 9, 9, 9]);
+    packet.options.replace(61, b"new");
+    let codes: Vec<u8> = packet.options.iter().map(RawOption::code).collect();
+    assert_eq!(codes, [53, 54, 60, 61]);
+    assert_eq!(packet.server_identifier(), Some(Ipv4Addr::new(9, 9, 9, 9)));
+}
+
+#[test]
 fn a_bad_option_hides_no_other() {
     // A host name that is no text, an architecture of one byte, and a last option that runs over the end.
     let mut bytes = Packet::request(MAC, 7).encode();
