@@ -1,22 +1,35 @@
 //! Machines that boot their own disk with nobody's help.
 
+use super::GIB;
 use crate::{
     firmware::Firmware,
     machine::{Bus, Parts},
     master::Table,
+    process::{command, run},
+    seed,
     stage::Stage,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// Nobody answers the firmware's question for a boot server: within the firmware's own time-out it goes on to the disk.
+/// The disk was restored by the `imager` command, without any network.
 pub fn no_appliance(stage: &mut Stage) -> Result<()> {
-    boot_each(
-        stage,
-        &[
-            (Firmware::Bios, Bus::Virtio, Table::Gpt),
-            (Firmware::Uefi, Bus::Virtio, Table::Gpt),
-        ],
-    )
+    let original = stage.master_disk("A1", Table::Gpt)?;
+    let folder = stage.tools().cache.clone();
+    let store = tempfile::tempdir_in(folder).context("cannot make a folder")?;
+    seed::plant(stage.tools(), store.path())?;
+    for (name, number, firmware) in [("bios", 2, Firmware::Bios), ("uefi", 3, Firmware::Uefi)] {
+        let disk = stage.blank_disk(name, 4 * GIB)?;
+        run(command([&stage.tools().imager])
+            .args(["restore", seed::MASTER])
+            .arg(disk.path())
+            .arg("--store")
+            .arg(store.path().join("depot")))?;
+        stage.compare(&original, &disk, Table::Gpt)?;
+        let mut machine = stage.plug_in(Parts::new(name, firmware, number).with_disk(Bus::Virtio, disk))?;
+        stage.boot_to_login(&mut machine)?;
+    }
+    Ok(())
 }
 
 /// Every kind of master in every kind of firmware.

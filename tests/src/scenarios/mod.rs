@@ -68,7 +68,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "no-appliance",
-        proves: "without an appliance a machine still boots its own disk, under BIOS and UEFI",
+        proves: "without an appliance a machine still boots its own disk, one that imager restored, under BIOS and UEFI",
         daily: true,
         play: local::no_appliance,
     },
