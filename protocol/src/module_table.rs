@@ -68,8 +68,13 @@ impl ModuleTable {
     /// The first line is not ours, or another is out of place.
     pub fn parse(text: &str) -> Result<Self, ModuleTableError> {
         let mut lines = text.lines().enumerate();
-        let release = lines.next().and_then(|(_, line)| line.strip_prefix(HEADER)).map(str::trim);
-        let kernel_release = release.filter(|text| !text.is_empty()).ok_or(ModuleTableError::Header)?;
+        let release = lines
+            .next()
+            .and_then(|(_, line)| line.strip_prefix(HEADER))
+            .map(str::trim);
+        let kernel_release = release
+            .filter(|text| !text.is_empty())
+            .ok_or(ModuleTableError::Header)?;
         let mut modules: Vec<ModuleRecord> = Vec::new();
         for (index, line) in lines {
             let malformed = ModuleTableError::Line(index + 1);
@@ -81,7 +86,11 @@ impl ModuleTable {
             };
             if word == "module" {
                 let (name, path) = value.split_once(' ').ok_or(malformed)?;
-                modules.push(ModuleRecord { name: name.into(), path: path.into(), ..Default::default() });
+                modules.push(ModuleRecord {
+                    name: name.into(),
+                    path: path.into(),
+                    ..Default::default()
+                });
                 continue;
             }
             let record = modules.last_mut().ok_or(malformed)?;
@@ -95,7 +104,10 @@ impl ModuleTable {
                 _ => {}
             }
         }
-        Ok(Self { kernel_release: kernel_release.to_owned(), modules })
+        Ok(Self {
+            kernel_release: kernel_release.to_owned(),
+            modules,
+        })
     }
 }
 
@@ -104,7 +116,11 @@ impl fmt::Display for ModuleTable {
         writeln!(f, "{HEADER}{}", self.kernel_release)?;
         for module in &self.modules {
             writeln!(f, "module {} {}", module.name, module.path)?;
-            for (word, names) in [("needs", &module.needs), ("before", &module.before), ("after", &module.after)] {
+            for (word, names) in [
+                ("needs", &module.needs),
+                ("before", &module.before),
+                ("after", &module.after),
+            ] {
                 if !names.is_empty() {
                     writeln!(f, "{word} {}", names.join(" "))?;
                 }
@@ -216,7 +232,11 @@ mod tests {
         let table = ModuleTable {
             kernel_release: "6.1.0-56-amd64".into(),
             modules: vec![
-                ModuleRecord { name: "mii".into(), path: "kernel/drivers/net/mii.ko".into(), ..Default::default() },
+                ModuleRecord {
+                    name: "mii".into(),
+                    path: "kernel/drivers/net/mii.ko".into(),
+                    ..Default::default()
+                },
                 ModuleRecord {
                     name: "r8169".into(),
                     path: "kernel/drivers/net/ethernet/realtek/r8169.ko".into(),
@@ -234,18 +254,36 @@ mod tests {
     #[test]
     fn a_table_of_another_kind_is_refused_by_name_and_line() {
         assert_eq!(ModuleTable::parse(""), Err(ModuleTableError::Header));
-        assert_eq!(ModuleTable::parse("amorce-modules 2 6.1"), Err(ModuleTableError::Header));
-        assert_eq!(ModuleTable::parse("amorce-modules 1 6.1\nalias x"), Err(ModuleTableError::Line(2)));
+        assert_eq!(
+            ModuleTable::parse("amorce-modules 2 6.1"),
+            Err(ModuleTableError::Header)
+        );
+        assert_eq!(
+            ModuleTable::parse("amorce-modules 1 6.1\nalias x"),
+            Err(ModuleTableError::Line(2))
+        );
         assert!(ModuleTable::parse("amorce-modules 1 6.1\nmodule a b\nnewer word\n").is_ok());
     }
 
     #[test]
     fn patterns_mean_the_devices_that_the_kernel_means() {
         let e1000 = "pci:v00008086d0000100Esv*sd*bc*sc*i*";
-        assert!(alias_matches(e1000, "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00"));
-        assert!(!alias_matches(e1000, "pci:v00008086d0000100Fsv00001AF4sd00001100bc02sc00i00"));
-        assert!(alias_matches("usb:v0BDAp8153d*dc*dsc*dp*icFFiscFFip*in*", "usb:v0BDAp8153d3000dc00dsc00dp00icFFiscFFip00in00"));
-        assert!(alias_matches("mdio:0000000000011100110010??????????", "mdio:00000000000111001100101001010110"));
+        assert!(alias_matches(
+            e1000,
+            "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00"
+        ));
+        assert!(!alias_matches(
+            e1000,
+            "pci:v00008086d0000100Fsv00001AF4sd00001100bc02sc00i00"
+        ));
+        assert!(alias_matches(
+            "usb:v0BDAp8153d*dc*dsc*dp*icFFiscFFip*in*",
+            "usb:v0BDAp8153d3000dc00dsc00dp00icFFiscFFip00in00"
+        ));
+        assert!(alias_matches(
+            "mdio:0000000000011100110010??????????",
+            "mdio:00000000000111001100101001010110"
+        ));
         assert!(alias_matches("a[!b]c", "axc") && !alias_matches("a[!b]c", "abc"));
         assert!(alias_matches("*", "") && alias_matches("a*", "a") && !alias_matches("", "a"));
         assert!(!alias_matches("[", "[") && !alias_matches("a[b", "ab"));
@@ -253,7 +291,10 @@ mod tests {
 
     #[test]
     fn dashes_become_underscores_except_within_brackets() {
-        assert_eq!(normalise_alias("platform:rtsx-pci-[a-f]-x"), "platform:rtsx_pci_[a-f]_x");
+        assert_eq!(
+            normalise_alias("platform:rtsx-pci-[a-f]-x"),
+            "platform:rtsx_pci_[a-f]_x"
+        );
     }
 
     proptest! {

@@ -15,7 +15,10 @@ use std::{path::Path, process::ExitCode};
 fn main() -> ExitCode {
     let mut arguments = std::env::args();
     let program = arguments.next().unwrap_or_default();
-    if Path::new(&program).file_name().is_some_and(|name| name == "modprobe") {
+    if Path::new(&program)
+        .file_name()
+        .is_some_and(|name| name == "modprobe")
+    {
         return ExitCode::from(module::answer_request(arguments));
     }
     if arguments.next().as_deref() == Some("agent") {

@@ -15,11 +15,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         shell: rest.first().filter(|path| path.is_file()).cloned(),
         firmware: rest.iter().filter(|path| path.is_dir()).cloned().collect(),
         loaders: Vec::new(),
-        level: std::env::var("LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(19),
+        level: std::env::var("LEVEL")
+            .ok()
+            .and_then(|level| level.parse().ok())
+            .unwrap_or(19),
     };
     let started = std::time::Instant::now();
     let report = build(&recipe, Path::new(output))?;
-    println!("{} modules, {} bytes unpacked, {:.1} s", report.modules, report.bytes_unpacked, started.elapsed().as_secs_f64());
+    println!(
+        "{} modules, {} bytes unpacked, {:.1} s",
+        report.modules,
+        report.bytes_unpacked,
+        started.elapsed().as_secs_f64()
+    );
     for file in &report.index.files {
         println!("{:>10} {}", file.bytes, file.name);
     }

@@ -25,7 +25,9 @@ impl Archive {
         let mut end = 0;
         for part in path.split('/') {
             end += part.len();
-            self.entries.entry(path[..end].to_owned()).or_insert(Entry::Folder);
+            self.entries
+                .entry(path[..end].to_owned())
+                .or_insert(Entry::Folder);
             end += 1;
         }
     }
@@ -39,7 +41,12 @@ impl Archive {
     /// Adds a symbolic link and the folders that it is in.
     pub fn add_link(&mut self, path: &str, target: &str) {
         self.add_parent(path);
-        self.entries.insert(path.to_owned(), Entry::Link { target: target.to_owned() });
+        self.entries.insert(
+            path.to_owned(),
+            Entry::Link {
+                target: target.to_owned(),
+            },
+        );
     }
 
     fn add_parent(&mut self, path: &str) {
@@ -60,11 +67,18 @@ impl Archive {
                 Entry::File { mode, bytes } => (FILE | mode, bytes),
                 Entry::Link { target } => (LINK | 0o777, target.as_bytes()),
             };
-            let too_large = |_| Error::Name { path: path.into(), reason: "an archive holds files below 4 GiB only" };
+            let too_large = |_| Error::Name {
+                path: path.into(),
+                reason: "an archive holds files below 4 GiB only",
+            };
             let length = u32::try_from(bytes.len()).map_err(too_large)?;
             let number = u32::try_from(index + 1).map_err(too_large)?;
             let links = if matches!(entry, Entry::Folder) { 2 } else { 1 };
-            let mut writer = cpio::newc::Builder::new(path).ino(number).mode(mode).nlink(links).write(output, length);
+            let mut writer = cpio::newc::Builder::new(path)
+                .ino(number)
+                .mode(mode)
+                .nlink(links)
+                .write(output, length);
             let write = writer.write_all(bytes).and_then(|()| writer.finish());
             output = write.map_err(Error::file("pack", Path::new(path)))?;
         }
@@ -112,6 +126,16 @@ mod tests {
             assert_eq!(reader.entry().mtime(), 0);
             rest = reader.finish().unwrap();
         }
-        assert_eq!(names, ["init", "lib", "lib/modules", "lib/modules/a.ko", "sbin", "sbin/modprobe"]);
+        assert_eq!(
+            names,
+            [
+                "init",
+                "lib",
+                "lib/modules",
+                "lib/modules/a.ko",
+                "sbin",
+                "sbin/modprobe"
+            ]
+        );
     }
 }

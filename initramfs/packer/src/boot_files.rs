@@ -123,7 +123,10 @@ pub fn build(recipe: &Recipe, folder: &Path) -> Result<Report> {
     let mut index = BootFiles {
         format: BOOT_FILES_FORMAT,
         kernel_release: initrd.kernel_release,
-        initrd_base: InitrdBase { bytes: length(&initrd.bytes), blake3: blake3::hash(&initrd.bytes).to_string() },
+        initrd_base: InitrdBase {
+            bytes: length(&initrd.bytes),
+            blake3: blake3::hash(&initrd.bytes).to_string(),
+        },
         files: Vec::new(),
         firmware: initrd.firmware.into_iter().collect(),
         missing_firmware: initrd.missing_firmware.into_iter().collect(),
@@ -133,22 +136,42 @@ pub fn build(recipe: &Recipe, folder: &Path) -> Result<Report> {
     overlay::append(folder, &mut image)?;
     let mut contents = vec![
         (name::KERNEL.to_owned(), kernel, recipe.kernel_origin.clone()),
-        (name::INITRD.to_owned(), image, format!("amorce {}", env!("CARGO_PKG_VERSION"))),
+        (
+            name::INITRD.to_owned(),
+            image,
+            format!("amorce {}", env!("CARGO_PKG_VERSION")),
+        ),
     ];
     for loader in &recipe.loaders {
         if loader.name.contains('/') || loader.name.starts_with('.') {
-            return Err(Error::Name { path: loader.name.clone().into(), reason: "a boot file's name is a single word" });
+            return Err(Error::Name {
+                path: loader.name.clone().into(),
+                reason: "a boot file's name is a single word",
+            });
         }
-        contents.push((loader.name.clone(), read_bounded(&loader.path, FILE_MAX_LEN)?, loader.origin.clone()));
+        contents.push((
+            loader.name.clone(),
+            read_bounded(&loader.path, FILE_MAX_LEN)?,
+            loader.origin.clone(),
+        ));
     }
     for (name, bytes, origin) in contents {
         replace(&folder.join(&name), &bytes)?;
-        index.files.push(BootFile { name: name.clone(), bytes: 0, blake3: String::new(), origin });
+        index.files.push(BootFile {
+            name: name.clone(),
+            bytes: 0,
+            blake3: String::new(),
+            origin,
+        });
         index.record(&name, &bytes);
     }
     index.files.sort_by(|left, right| left.name.cmp(&right.name));
     index.write(folder)?;
-    Ok(Report { index, modules: initrd.modules, bytes_unpacked: initrd.bytes_unpacked })
+    Ok(Report {
+        index,
+        modules: initrd.modules,
+        bytes_unpacked: initrd.bytes_unpacked,
+    })
 }
 
 impl BootFiles {
@@ -159,10 +182,16 @@ impl BootFiles {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(INDEX_NAME);
         let bytes = read_bounded(&path, INDEX_MAX_LEN)?;
-        let index: Self =
-            serde_json::from_slice(&bytes).map_err(|source| Error::Index { path: path.clone(), source })?;
+        let index: Self = serde_json::from_slice(&bytes).map_err(|source| Error::Index {
+            path: path.clone(),
+            source,
+        })?;
         if index.format != BOOT_FILES_FORMAT {
-            return Err(Error::IndexFormat { path, found: index.format, expected: BOOT_FILES_FORMAT });
+            return Err(Error::IndexFormat {
+                path,
+                found: index.format,
+                expected: BOOT_FILES_FORMAT,
+            });
         }
         Ok(index)
     }
@@ -177,7 +206,10 @@ impl BootFiles {
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(INDEX_NAME);
-        let mut text = serde_json::to_vec_pretty(self).map_err(|source| Error::Index { path: path.clone(), source })?;
+        let mut text = serde_json::to_vec_pretty(self).map_err(|source| Error::Index {
+            path: path.clone(),
+            source,
+        })?;
         text.push(b'\n');
         replace(&path, &text)
     }
@@ -193,11 +225,18 @@ fn length(bytes: &[u8]) -> u64 {
 /// The signed kernel of a package, byte for byte: its signature covers it all.
 fn read_kernel(package: &Path) -> Result<Vec<u8>> {
     let release = crate::module::Library::open(package)?.release;
-    let found = [format!("boot/vmlinuz-{release}"), format!("usr/lib/modules/{release}/vmlinuz"), "vmlinuz".into()]
-        .into_iter()
-        .map(|relative| package.join(relative))
-        .find(|path| path.is_file());
-    let path = found.ok_or_else(|| Error::NoKernel { folder: package.to_owned(), what: "boot/vmlinuz" })?;
+    let found = [
+        format!("boot/vmlinuz-{release}"),
+        format!("usr/lib/modules/{release}/vmlinuz"),
+        "vmlinuz".into(),
+    ]
+    .into_iter()
+    .map(|relative| package.join(relative))
+    .find(|path| path.is_file());
+    let path = found.ok_or_else(|| Error::NoKernel {
+        folder: package.to_owned(),
+        what: "boot/vmlinuz",
+    })?;
     read_bounded(&path, FILE_MAX_LEN)
 }
 

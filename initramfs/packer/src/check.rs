@@ -35,7 +35,10 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NothingBuilt => {
-                write!(f, "no boot files here ({INDEX_NAME} is missing); make them with `amorce boot-files build`")
+                write!(
+                    f,
+                    "no boot files here ({INDEX_NAME} is missing); make them with `amorce boot-files build`"
+                )
             }
             Self::Missing(name) => {
                 write!(f, "{name} is missing; {}", purpose(name))?;
@@ -56,7 +59,12 @@ impl fmt::Display for Finding {
                 "{} firmware files that network adapters or disks may ask for are not in initrd.img ({}{}); if a machine's \
                  screen names one, drop it into firmware/",
                 names.len(),
-                names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", "),
+                names
+                    .iter()
+                    .take(3)
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 if names.len() > 3 { ", …" } else { "" }
             ),
         }

@@ -48,7 +48,9 @@ pub enum Error {
         limit: u64,
     },
     /// The finished initrd is over its budget.
-    #[error("the initrd would have {bytes} bytes, more than its budget of {budget}; give fewer firmware folders")]
+    #[error(
+        "the initrd would have {bytes} bytes, more than its budget of {budget}; give fewer firmware folders"
+    )]
     OverBudget {
         /// Its length.
         bytes: u64,
@@ -96,9 +98,15 @@ impl Error {
 
 /// Reads a whole file of bounded length.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let bytes = std::fs::metadata(path).map_err(Error::file("look at", path))?.len();
+    let bytes = std::fs::metadata(path)
+        .map_err(Error::file("look at", path))?
+        .len();
     if bytes > limit {
-        return Err(Error::TooLarge { path: path.to_owned(), bytes, limit });
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+            bytes,
+            limit,
+        });
     }
     std::fs::read(path).map_err(Error::file("read", path))
 }

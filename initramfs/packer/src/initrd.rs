@@ -18,7 +18,18 @@ pub const INITRD_BUDGET: u64 = 32 << 20;
 const FILE_MAX_LEN: u64 = 64 << 20;
 
 /// Mount points and folders that the kernel, init or the shell expect.
-const FOLDERS: &[&str] = &["bin", "dev", "etc", "lib/firmware", "proc", "root", "run", "sbin", "sys", "tmp"];
+const FOLDERS: &[&str] = &[
+    "bin",
+    "dev",
+    "etc",
+    "lib/firmware",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "sys",
+    "tmp",
+];
 
 /// What an initrd is made of.
 #[derive(Clone, Copy, Debug)]
@@ -72,9 +83,18 @@ pub fn pack(parts: Parts<'_>) -> Result<Initrd> {
         archive.add_file("bin/busybox", 0o755, read_bounded(shell, FILE_MAX_LEN)?);
         archive.add_link("bin/sh", "busybox");
     }
-    archive.add_file(MODULE_TABLE_PATH.trim_start_matches('/'), 0o644, table.to_string().into_bytes());
+    archive.add_file(
+        MODULE_TABLE_PATH.trim_start_matches('/'),
+        0o644,
+        table.to_string().into_bytes(),
+    );
 
-    let wanted: BTreeSet<&str> = table.modules.iter().flat_map(|module| &module.firmware).map(String::as_str).collect();
+    let wanted: BTreeSet<&str> = table
+        .modules
+        .iter()
+        .flat_map(|module| &module.firmware)
+        .map(String::as_str)
+        .collect();
     let (mut firmware, mut missing_firmware) = (BTreeSet::new(), BTreeSet::new());
     for name in wanted {
         match find_firmware(parts.firmware, name)? {
@@ -89,13 +109,20 @@ pub fn pack(parts: Parts<'_>) -> Result<Initrd> {
     }
     let count = modules.len();
     for module in modules {
-        archive.add_file(&format!("lib/modules/{}/{}", table.kernel_release, module.path), 0o644, module.bytes);
+        archive.add_file(
+            &format!("lib/modules/{}/{}", table.kernel_release, module.path),
+            0o644,
+            module.bytes,
+        );
     }
     let plain = archive.finish()?;
     let bytes = compress(&plain, parts.level).map_err(Error::file("compress", Path::new("initrd.img")))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     if length > INITRD_BUDGET {
-        return Err(Error::OverBudget { bytes: length, budget: INITRD_BUDGET });
+        return Err(Error::OverBudget {
+            bytes: length,
+            budget: INITRD_BUDGET,
+        });
     }
     Ok(Initrd {
         bytes,

@@ -8,7 +8,9 @@ mod initrd;
 pub mod module;
 mod overlay;
 
-pub use boot_files::{BOOT_FILES_FORMAT, BootFile, BootFiles, INDEX_NAME, InitrdBase, Recipe, Report, Source, build};
+pub use boot_files::{
+    BOOT_FILES_FORMAT, BootFile, BootFiles, INDEX_NAME, InitrdBase, Recipe, Report, Source, build,
+};
 pub use check::{Finding, check};
 pub use error::{Error, Result};
 pub use initrd::INITRD_BUDGET;

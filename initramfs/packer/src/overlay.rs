@@ -61,7 +61,11 @@ pub(crate) fn append(folder: &Path, initrd: &mut Vec<u8>) -> Result<()> {
     if !dropped.is_dir() {
         return Ok(());
     }
-    let mut gathering = Gathering { archive: Archive::default(), bytes: 0, files: 0 };
+    let mut gathering = Gathering {
+        archive: Archive::default(),
+        bytes: 0,
+        files: 0,
+    };
     gathering.add(&dropped, "lib/firmware", 0)?;
     if gathering.files > 0 {
         let plain = gathering.archive.finish()?;
@@ -80,28 +84,48 @@ struct Gathering {
 impl Gathering {
     fn add(&mut self, folder: &Path, inside: &str, depth: usize) -> Result<()> {
         if depth > DEPTH_MAX {
-            return Err(Error::Name { path: folder.to_owned(), reason: "folders are nested too deep" });
+            return Err(Error::Name {
+                path: folder.to_owned(),
+                reason: "folders are nested too deep",
+            });
         }
         for path in folder_entries(folder)? {
             let file_name = path.file_name().and_then(|name| name.to_str());
             let Some(file_name) = file_name.filter(|name| !name.chars().any(char::is_control)) else {
-                return Err(Error::Name { path, reason: "its name is no plain text" });
+                return Err(Error::Name {
+                    path,
+                    reason: "its name is no plain text",
+                });
             };
             // A link would let a dropped name carry any file of the appliance to every machine.
-            let kind = std::fs::symlink_metadata(&path).map_err(Error::file("look at", &path))?.file_type();
+            let kind = std::fs::symlink_metadata(&path)
+                .map_err(Error::file("look at", &path))?
+                .file_type();
             if kind.is_dir() {
                 self.add(&path, &format!("{inside}/{file_name}"), depth + 1)?;
             } else if kind.is_file() {
-                let stem = file_name.strip_suffix(".xz").or_else(|| file_name.strip_suffix(".zst")).unwrap_or(file_name);
+                let stem = file_name
+                    .strip_suffix(".xz")
+                    .or_else(|| file_name.strip_suffix(".zst"))
+                    .unwrap_or(file_name);
                 let bytes = unpack(&path, read_bounded(&path, OVERLAY_MAX_LEN)?)?;
-                self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                self.bytes = self
+                    .bytes
+                    .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
                 if self.bytes > OVERLAY_MAX_LEN {
-                    return Err(Error::TooLarge { path: folder.to_owned(), bytes: self.bytes, limit: OVERLAY_MAX_LEN });
+                    return Err(Error::TooLarge {
+                        path: folder.to_owned(),
+                        bytes: self.bytes,
+                        limit: OVERLAY_MAX_LEN,
+                    });
                 }
                 self.archive.add_file(&format!("{inside}/{stem}"), 0o644, bytes);
                 self.files += 1;
             } else {
-                return Err(Error::Name { path, reason: "it is neither a file nor a folder; copy the file itself" });
+                return Err(Error::Name {
+                    path,
+                    reason: "it is neither a file nor a folder; copy the file itself",
+                });
             }
         }
         Ok(())

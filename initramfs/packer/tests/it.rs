@@ -11,7 +11,11 @@ fn write_package(root: &Path) -> PathBuf {
     std::fs::create_dir_all(package.join("boot")).unwrap();
     std::fs::write(package.join("boot/vmlinuz-6.1.0-test"), b"a signed kernel").unwrap();
     std::fs::write(package.join("lib/modules/6.1.0-test/modules.builtin"), b"").unwrap();
-    std::fs::write(folder.join("nic.ko"), module(b"alias=pci:v1*\0firmware=nic/one.fw\0firmware=nic/two.fw\0")).unwrap();
+    std::fs::write(
+        folder.join("nic.ko"),
+        module(b"alias=pci:v1*\0firmware=nic/one.fw\0firmware=nic/two.fw\0"),
+    )
+    .unwrap();
     package
 }
 
@@ -22,7 +26,11 @@ fn module(words: &[u8]) -> Vec<u8> {
     file.extend_from_slice(names);
     file.extend_from_slice(words);
     let table_at = file.len() as u64;
-    for (name, at, len) in [(0u32, 0, 0), (1, 64, names.len()), (11, 64 + names.len(), words.len())] {
+    for (name, at, len) in [
+        (0u32, 0, 0),
+        (1, 64, names.len()),
+        (11, 64 + names.len(), words.len()),
+    ] {
         let mut header = [0u8; 64];
         header[0..4].copy_from_slice(&name.to_le_bytes());
         header[4] = 1;
@@ -40,11 +48,19 @@ fn recipe(root: &Path) -> Recipe {
     std::fs::write(&init, b"a static program").unwrap();
     let firmware = root.join("lib-firmware");
     std::fs::create_dir_all(firmware.join("nic")).unwrap();
-    std::fs::write(firmware.join("nic/one.fw.zst"), zstd::encode_all(&b"firmware one"[..], 3).unwrap()).unwrap();
+    std::fs::write(
+        firmware.join("nic/one.fw.zst"),
+        zstd::encode_all(&b"firmware one"[..], 3).unwrap(),
+    )
+    .unwrap();
     let loader = |name: &str| {
         let path = root.join(name);
         std::fs::write(&path, name).unwrap();
-        Source { name: name.into(), path, origin: "a package".into() }
+        Source {
+            name: name.into(),
+            path,
+            origin: "a package".into(),
+        }
     };
     Recipe {
         kernel: write_package(root),
@@ -92,17 +108,39 @@ fn a_built_folder_checks_clean_and_is_the_same_bytes_each_time() {
     build(&recipe, &second).unwrap();
     for file in std::fs::read_dir(&first).unwrap() {
         let name = file.unwrap().file_name();
-        assert_eq!(std::fs::read(first.join(&name)).unwrap(), std::fs::read(second.join(&name)).unwrap(), "{name:?}");
+        assert_eq!(
+            std::fs::read(first.join(&name)).unwrap(),
+            std::fs::read(second.join(&name)).unwrap(),
+            "{name:?}"
+        );
     }
-    assert_eq!((report.modules, report.index.kernel_release.as_str()), (1, "6.1.0-test"));
-    assert_eq!(check(&first).unwrap(), [Finding::MissingFirmware(vec!["nic/two.fw".into()])]);
+    assert_eq!(
+        (report.modules, report.index.kernel_release.as_str()),
+        (1, "6.1.0-test")
+    );
+    assert_eq!(
+        check(&first).unwrap(),
+        [Finding::MissingFirmware(vec!["nic/two.fw".into()])]
+    );
 
     let entries = unpack(&std::fs::read(first.join(name::INITRD)).unwrap());
-    let content = |path: &str| entries.iter().find(|(name, _)| name == path).map(|(_, bytes)| bytes.as_slice());
+    let content = |path: &str| {
+        entries
+            .iter()
+            .find(|(name, _)| name == path)
+            .map(|(_, bytes)| bytes.as_slice())
+    };
     assert_eq!(content("init"), Some(&b"a static program"[..]));
-    assert_eq!(content("lib/firmware/nic/one.fw"), Some(&b"firmware one"[..]), "unpacked, as every kernel reads it");
+    assert_eq!(
+        content("lib/firmware/nic/one.fw"),
+        Some(&b"firmware one"[..]),
+        "unpacked, as every kernel reads it"
+    );
     let table = String::from_utf8_lossy(content("lib/modules/amorce.table").unwrap()).into_owned();
-    assert!(table.contains("module nic kernel/drivers/net/ethernet/nic.ko\nalias pci:v1*"), "{table}");
+    assert!(
+        table.contains("module nic kernel/drivers/net/ethernet/nic.ko\nalias pci:v1*"),
+        "{table}"
+    );
     assert!(content("lib/modules/6.1.0-test/kernel/drivers/net/ethernet/nic.ko").is_some());
 }
 
@@ -124,9 +162,18 @@ fn what_is_missing_or_changed_is_said_in_words() {
         Finding::Differs(name::KERNEL.into()),
     ];
     assert_eq!(errors, expected.iter().collect::<Vec<_>>());
-    assert!(findings[0].to_string().contains("no BIOS machine can boot"), "{}", findings[0]);
+    assert!(
+        findings[0].to_string().contains("no BIOS machine can boot"),
+        "{}",
+        findings[0]
+    );
     std::fs::write(boot.join("boot-files.json"), b"{}").unwrap();
-    assert!(check(&boot).unwrap_err().to_string().contains("amorce boot-files build"));
+    assert!(
+        check(&boot)
+            .unwrap_err()
+            .to_string()
+            .contains("amorce boot-files build")
+    );
 }
 
 #[test]
@@ -141,7 +188,10 @@ fn firmware_dropped_by_an_admin_follows_the_initrd_as_a_second_archive() {
     std::fs::create_dir_all(dropped.parent().unwrap()).unwrap();
     std::fs::write(&dropped, b"firmware two").unwrap();
     assert!(refresh_firmware(&boot).unwrap());
-    assert!(!refresh_firmware(&boot).unwrap(), "the second time it is there already");
+    assert!(
+        !refresh_firmware(&boot).unwrap(),
+        "the second time it is there already"
+    );
     let image = std::fs::read(boot.join(name::INITRD)).unwrap();
     assert!(image.starts_with(&base));
     let last = unpack(&image).pop().unwrap();
@@ -160,7 +210,12 @@ fn a_link_among_dropped_firmware_is_refused() {
     build(&recipe(root.path()), &boot).unwrap();
     std::fs::create_dir_all(boot.join("firmware")).unwrap();
     std::os::unix::fs::symlink("/etc/shadow", boot.join("firmware/nic.fw")).unwrap();
-    assert!(refresh_firmware(&boot).unwrap_err().to_string().contains("neither a file nor a folder"));
+    assert!(
+        refresh_firmware(&boot)
+            .unwrap_err()
+            .to_string()
+            .contains("neither a file nor a folder")
+    );
 }
 
 #[test]

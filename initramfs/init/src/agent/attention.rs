@@ -32,9 +32,13 @@ impl Attention {
     /// Listens on a thread of its own. Without one the machine works, but no key does.
     #[must_use]
     pub fn listen() -> Self {
-        let attention = Self { shared: Arc::default() };
+        let attention = Self {
+            shared: Arc::default(),
+        };
         let listening = attention.clone();
-        let thread = std::thread::Builder::new().name("keys".into()).spawn(move || listening.attend());
+        let thread = std::thread::Builder::new()
+            .name("keys".into())
+            .spawn(move || listening.attend());
         if let Err(error) = thread {
             screen::log(&format!("keys: {error}"));
         }
@@ -44,7 +48,9 @@ impl Attention {
     fn attend(&self) {
         let mut keys = Keys::open();
         loop {
-            let Some(key) = keys.wait(Duration::from_secs(3600)) else { continue };
+            let Some(key) = keys.wait(Duration::from_secs(3600)) else {
+                continue;
+            };
             self.shared.any.store(true, Ordering::Relaxed);
             match key {
                 Key::Retry => self.shared.retry.store(true, Ordering::Relaxed),

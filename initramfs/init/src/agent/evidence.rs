@@ -6,8 +6,10 @@ use protocol::{agent::Evidence, machine::Firmware};
 /// Gathers it all, each text cut at its beginning.
 #[must_use]
 pub fn gather() -> Evidence {
-    let smart: String =
-        disk::list_disks(Firmware::Bios).iter().map(|found| disk::health(&found.name)).collect();
+    let smart: String = disk::list_disks(Firmware::Bios)
+        .iter()
+        .map(|found| disk::health(&found.name))
+        .collect();
     let cut = |text: &str| screen::cut_beginning(text, Evidence::MAX_LEN).to_owned();
     Evidence {
         log: screen::kept(screen::LOG_FILE, Evidence::MAX_LEN),

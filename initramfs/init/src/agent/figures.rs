@@ -26,7 +26,12 @@ pub fn time(duration: Duration) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3600 => format!("{}:{:02} min", seconds / 60, seconds % 60),
-        _ => format!("{}:{:02}:{:02} h", seconds / 3600, seconds / 60 % 60, seconds % 60),
+        _ => format!(
+            "{}:{:02}:{:02} h",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        ),
     }
 }
 
@@ -54,7 +59,10 @@ mod tests {
 
     #[test]
     fn sizes_and_times_read_as_on_a_label_and_a_clock() {
-        assert_eq!([bytes(0), bytes(999), bytes(1000), bytes(1_550_000_000)], ["0 B", "999 B", "1.0 kB", "1.5 GB"]);
+        assert_eq!(
+            [bytes(0), bytes(999), bytes(1000), bytes(1_550_000_000)],
+            ["0 B", "999 B", "1.0 kB", "1.5 GB"]
+        );
         assert_eq!(bytes(u64::MAX), "18446.7 PB");
         assert_eq!(time(Duration::from_secs(65)), "1:05 min");
         assert_eq!(time(Duration::from_secs(7200)), "2:00:00 h");

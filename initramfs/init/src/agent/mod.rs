@@ -18,8 +18,7 @@ mod step;
 mod watch;
 
 use crate::{
-    machine, module, network,
-    process,
+    machine, module, network, process,
     screen::{self, fill, words},
 };
 use attention::Attention;
@@ -60,10 +59,16 @@ pub fn run() -> ! {
         Ok(command_line) => command_line,
         Err(error) => stay_with(&attention, &error.to_string()),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => stay_with(&attention, &format!("cannot start working: {error}; restart the machine")),
+        Err(error) => stay_with(
+            &attention,
+            &format!("cannot start working: {error}; restart the machine"),
+        ),
     };
     let agent = Agent {
         connection: Connection::new(command_line.agent, command_line.ca),
@@ -100,7 +105,10 @@ impl Agent {
         wait_for_devices();
         match network {
             Ok(network) => self.wait_for_network(&network),
-            Err(error) => stay_with(&self.attention, &format!("cannot attend the network: {error}; restart the machine")),
+            Err(error) => stay_with(
+                &self.attention,
+                &format!("cannot attend the network: {error}; restart the machine"),
+            ),
         }
         screen::say(&fill(words().calling, &[&self.command_line.agent.to_string()]));
         let _watcher = outage::watch(self.connection.clone());
@@ -123,7 +131,9 @@ impl Agent {
                 network::Trouble::NoAddress => NETWORK_PATIENCE,
                 _ => CABLE_PATIENCE,
             };
-            let again = told.as_ref().is_none_or(|(last, at)| *last != trouble || at.elapsed() > TELL_AGAIN);
+            let again = told
+                .as_ref()
+                .is_none_or(|(last, at)| *last != trouble || at.elapsed() > TELL_AGAIN);
             if (started.elapsed() > patience && again) || self.attention.wants_retry() {
                 let text = match &trouble {
                     network::Trouble::NoAdapter => words.no_adapter.to_owned(),
@@ -132,7 +142,9 @@ impl Agent {
                     network::Trouble::Failed(why) => fill(words.adapter_failed, &[why]),
                 };
                 for file in module::missing_firmware(&machine::kernel_log()) {
-                    screen::say(&format!("missing firmware file {file}: put it into boot/firmware/ of the appliance"));
+                    screen::say(&format!(
+                        "missing firmware file {file}: put it into boot/firmware/ of the appliance"
+                    ));
                 }
                 screen::say(&text);
                 screen::say(words.keys);
@@ -166,7 +178,9 @@ impl Agent {
         let words = words();
         loop {
             let hello = session::hello(&self.command_line, facts);
-            let call = self.connection.post_json("/agent/v1/hello", &hello, Retry::UntilSent);
+            let call = self
+                .connection
+                .post_json("/agent/v1/hello", &hello, Retry::UntilSent);
             let error = match self.runtime.block_on(self.attention.unless_local_boot(call)) {
                 None => leave_for_disk(words),
                 Some(Ok(reply)) => return Session::begin(reply, facts),
@@ -208,7 +222,9 @@ impl Agent {
             let task = match self.runtime.block_on(self.attention.unless_pressed(call)) {
                 None => continue,
                 Some(Ok(task)) => task,
-                Some(Err(error)) if matches!(error.status(), Some(401 | 403 | 409)) => self.end_session(words, &error),
+                Some(Err(error)) if matches!(error.status(), Some(401 | 403 | 409)) => {
+                    self.end_session(words, &error)
+                }
                 Some(Err(error)) => {
                     screen::say(&fill(words.no_answer, &[&error.to_string()]));
                     self.attention.wait_for_retry(ASK_AGAIN);
@@ -254,10 +270,16 @@ impl Agent {
     fn run(&self, session: Session, assignment: &Assignment) -> Session {
         let words = words();
         let name = step::name(&assignment.step);
-        let begins = if assignment.resumed { words.step_resumes } else { words.step_begins };
+        let begins = if assignment.resumed {
+            words.step_resumes
+        } else {
+            words.step_begins
+        };
         screen::say(&fill(begins, &[&assignment.title, &name]));
         let outcome = match &assignment.step {
-            Step::Reboot | Step::PowerOff => Outcome::Done { result: protocol::job::StepResult::default() },
+            Step::Reboot | Step::PowerOff => Outcome::Done {
+                result: protocol::job::StepResult::default(),
+            },
             _ => step::run(self, &session, assignment),
         };
         match &outcome {
@@ -275,7 +297,11 @@ impl Agent {
                 screen::say(&fill(words.step_failed, &[&name, &problem.to_string()]));
             }
         }
-        let report = StepReport { job: assignment.job, step_index: assignment.step_index, outcome };
+        let report = StepReport {
+            job: assignment.job,
+            step_index: assignment.step_index,
+            outcome,
+        };
         Session::keep_report(&report);
         let session = self.send_report(&session, &report);
         match (&assignment.step, &report.outcome) {
@@ -287,7 +313,11 @@ impl Agent {
 
     /// Sends a report until it is answered. A refusal ends it too: the appliance knows better what became of the job.
     fn send_report(&self, session: &Session, report: &StepReport) -> Session {
-        let call = self.connection.post_json::<_, Option<ReportReply>>("/agent/v1/report", report, Retry::UntilAnswered);
+        let call = self.connection.post_json::<_, Option<ReportReply>>(
+            "/agent/v1/report",
+            report,
+            Retry::UntilAnswered,
+        );
         let session = match self.runtime.block_on(call) {
             Ok(reply) => session.followed_by(reply.and_then(|reply| reply.session_key)),
             Err(error) => {
@@ -317,7 +347,10 @@ impl Agent {
     /// The adapter that booted, else the first that carries a signal.
     fn mac(&self, facts: &MachineFacts) -> MacAddr {
         let linked = facts.nics.iter().find(|nic| nic.link).or(facts.nics.first());
-        self.command_line.mac.or(linked.map(|nic| nic.mac)).unwrap_or_default()
+        self.command_line
+            .mac
+            .or(linked.map(|nic| nic.mac))
+            .unwrap_or_default()
     }
 }
 

@@ -41,10 +41,17 @@ impl Session {
     pub fn begin(reply: HelloReply, facts: &MachineFacts) -> Self {
         set_clock(reply.unix_time_ms);
         screen::speak(&reply.language);
-        let session = Self { key: reply.session_key, language: reply.language, depot_key: reply.depot_key };
+        let session = Self {
+            key: reply.session_key,
+            language: reply.language,
+            depot_key: reply.depot_key,
+        };
         session.keep();
         if let Some(name) = reply.name {
-            screen::say(&format!("{name}: {} {}", facts.smbios.manufacturer, facts.smbios.product));
+            screen::say(&format!(
+                "{name}: {} {}",
+                facts.smbios.manufacturer, facts.smbios.product
+            ));
         }
         if let Some(line) = machine::secure_boot_line(&machine::kernel_log()) {
             screen::say(line);

@@ -51,9 +51,18 @@ pub fn run(agent: &Agent, session: &Session, assignment: &Assignment) -> Outcome
     let connection = agent.connection.with_cancel(&cancel);
     let result = std::thread::scope(|scope| {
         let work = || execute(agent, session, &assignment.step, &connection, &watch);
-        let worker = match std::thread::Builder::new().name("step".into()).spawn_scoped(scope, work) {
+        let worker = match std::thread::Builder::new()
+            .name("step".into())
+            .spawn_scoped(scope, work)
+        {
             Ok(worker) => worker,
-            Err(error) => return Err(Stop::Failed(Problem::new("no-thread", error.to_string(), "restart the machine"))),
+            Err(error) => {
+                return Err(Stop::Failed(Problem::new(
+                    "no-thread",
+                    error.to_string(),
+                    "restart the machine",
+                )));
+            }
         };
         let mut telling = Telling::new();
         while !worker.is_finished() {
@@ -65,13 +74,20 @@ pub fn run(agent: &Agent, session: &Session, assignment: &Assignment) -> Outcome
         }
         worker.join().unwrap_or_else(|_| {
             let title = "a fault in the agent; the screen and the log say where";
-            Err(Stop::Failed(Problem::new("agent-fault", title, "send the log to whoever looks after Amorce")))
+            Err(Stop::Failed(Problem::new(
+                "agent-fault",
+                title,
+                "send the log to whoever looks after Amorce",
+            )))
         })
     });
     match result {
         Ok(result) => Outcome::Done { result },
         Err(Stop::NeedsPerson(problem)) => Outcome::NeedsPerson { problem },
-        Err(Stop::Failed(problem)) => Outcome::Failed { problem, evidence: evidence::gather() },
+        Err(Stop::Failed(problem)) => Outcome::Failed {
+            problem,
+            evidence: evidence::gather(),
+        },
     }
 }
 
@@ -97,14 +113,25 @@ fn execute(
 ) -> Result<StepResult, Stop> {
     match step {
         Step::Capture { disk, master } => execute_capture(agent, disk.as_ref(), master, connection, watch),
-        Step::Restore { disk, master, read_back } => {
-            let wish = Wish { disk: disk.as_ref(), master, read_back: *read_back };
+        Step::Restore {
+            disk,
+            master,
+            read_back,
+        } => {
+            let wish = Wish {
+                disk: disk.as_ref(),
+                master,
+                read_back: *read_back,
+            };
             execute_restore(agent, session, &wish, connection, watch)
         }
         Step::Inspect => {
             let facts = machine::look(agent.command_line.mac);
             let notes = facts.disks.iter().map(describe).chain(facts.warnings).collect();
-            Ok(StepResult { notes, ..Default::default() })
+            Ok(StepResult {
+                notes,
+                ..Default::default()
+            })
         }
         Step::Reboot | Step::PowerOff => Ok(StepResult::default()),
     }
@@ -154,15 +181,22 @@ fn execute_restore(
     let chosen = choose(wish.disk)?;
     if chosen.read_only {
         let title = format!("{} is write-protected", describe(&chosen));
-        return Err(Stop::Failed(Problem::new("disk-read-only", title, "lift the protection or choose another disk")));
+        return Err(Stop::Failed(Problem::new(
+            "disk-read-only",
+            title,
+            "lift the protection or choose another disk",
+        )));
     }
-    let mut options = RestoreOptions::new(wish.master.clone(), session.depot_key.parse().map_err(imager::Error::from)?);
+    let mut options = RestoreOptions::new(wish.master.clone(), session.depot_key.parse()?);
     options.read_back = wish.read_back;
     let depot = DepotClient::new(connection.clone(), agent.runtime.handle().clone());
     let received_before = connection.bytes_received();
     let restored = {
-        let target =
-            TargetDisk::open(&disk::path_of(&chosen.name), chosen.identity.size.get(), chosen.sector_size)?;
+        let target = TargetDisk::open(
+            &disk::path_of(&chosen.name),
+            chosen.identity.size.get(),
+            chosen.sector_size,
+        )?;
         restore(&depot, &target, &options, watch)?
     };
     let counts = restored.counts;
@@ -192,13 +226,17 @@ fn make_bootable(restored: &DiskFacts) -> Option<String> {
     let look = || -> imager::Result<_> {
         let source = SourceDisk::open_to_look(&disk::path_of(&restored.name))?;
         let layout = read_table(&source, restored.sector_size)?;
-        Ok((disk::has_fallback_loader(&source, &layout), disk::find_loader(&source, &layout)))
+        Ok((
+            disk::has_fallback_loader(&source, &layout),
+            disk::find_loader(&source, &layout),
+        ))
     };
     match look() {
         Ok((true, _)) => None,
-        Ok((false, None)) => {
-            Some("no UEFI loader is on this disk: it was captured from a machine in BIOS mode, or holds no system".into())
-        }
+        Ok((false, None)) => Some(
+            "no UEFI loader is on this disk: it was captured from a machine in BIOS mode, or holds no system"
+                .into(),
+        ),
         Ok((false, Some(loader))) => {
             let option = efi::LoadOption {
                 description: loader.name.clone(),
@@ -207,10 +245,16 @@ fn make_bootable(restored: &DiskFacts) -> Option<String> {
             };
             Some(match efi::add_boot_entry(&option) {
                 Ok(efi::Added::New(number)) => {
-                    format!("boot entry Boot{number:04X} \"{}\" added for {}", loader.name, loader.file)
+                    format!(
+                        "boot entry Boot{number:04X} \"{}\" added for {}",
+                        loader.name, loader.file
+                    )
                 }
                 Ok(efi::Added::There(number)) => {
-                    format!("boot entry Boot{number:04X} for {} was there already", loader.file)
+                    format!(
+                        "boot entry Boot{number:04X} for {} was there already",
+                        loader.file
+                    )
                 }
                 Err(error) => format!(
                     "no boot entry for {} could be added: {error}; add one in the firmware set-up if the machine does not start",
@@ -218,14 +262,18 @@ fn make_bootable(restored: &DiskFacts) -> Option<String> {
                 ),
             })
         }
-        Err(error) => Some(format!("whether the firmware finds this disk is not known: {}", error.chain())),
+        Err(error) => Some(format!(
+            "whether the firmware finds this disk is not known: {}",
+            error.chain()
+        )),
     }
 }
 
 /// The disk that a step means, looked for anew: kernel names change when something is plugged in.
 fn choose(wanted: Option<&DiskIdentity>) -> Result<DiskFacts, Stop> {
     let disks = disk::list_disks(efi::firmware());
-    let list = |disks: &mut dyn Iterator<Item = &DiskFacts>| disks.map(describe).collect::<Vec<_>>().join("; ");
+    let list =
+        |disks: &mut dyn Iterator<Item = &DiskFacts>| disks.map(describe).collect::<Vec<_>>().join("; ");
     match choose_disk(&disks, wanted) {
         DiskChoice::Chosen(found) if found.in_use => Err(Stop::Failed(Problem::new(
             "busy",
@@ -241,12 +289,18 @@ fn choose(wanted: Option<&DiskIdentity>) -> Result<DiskFacts, Stop> {
         DiskChoice::Missing => Err(Stop::NeedsPerson(match wanted {
             Some(_) => Problem::new(
                 "disk-missing",
-                format!("the disk that the job names is not in this machine; there are: {}", list(&mut disks.iter())),
+                format!(
+                    "the disk that the job names is not in this machine; there are: {}",
+                    list(&mut disks.iter())
+                ),
                 "choose another on the job's page, or plug it in and restart the machine",
             ),
             None => Problem::new(
                 "no-disk",
-                format!("no disk of this machine may be taken without being named; there are: {}", list(&mut disks.iter())),
+                format!(
+                    "no disk of this machine may be taken without being named; there are: {}",
+                    list(&mut disks.iter())
+                ),
                 "name one on the job's page, or check that a disk is plugged in and switched on in the firmware set-up",
             ),
         })),
@@ -255,7 +309,11 @@ fn choose(wanted: Option<&DiskIdentity>) -> Result<DiskFacts, Stop> {
 
 fn describe(disk: &DiskFacts) -> String {
     let identity = &disk.identity;
-    let serial = identity.serial.as_deref().or(identity.wwn.as_deref()).unwrap_or("no serial number");
+    let serial = identity
+        .serial
+        .as_deref()
+        .or(identity.wwn.as_deref())
+        .unwrap_or("no serial number");
     let kind = match disk {
         DiskFacts { usb: true, .. } => ", USB",
         DiskFacts { removable: true, .. } => ", removable",
@@ -263,7 +321,11 @@ fn describe(disk: &DiskFacts) -> String {
         _ => "",
     };
     let model = identity.model.as_deref().unwrap_or("disk");
-    format!("{} ({model}, {serial}, {}{kind})", disk.name, figures::bytes(identity.size.get()))
+    format!(
+        "{} ({model}, {serial}, {}{kind})",
+        disk.name,
+        figures::bytes(identity.size.get())
+    )
 }
 
 /// Progress on its way to the screen and the appliance.
@@ -278,7 +340,13 @@ struct Telling {
 impl Telling {
     fn new() -> Self {
         let now = Instant::now();
-        Self { words: words(), rate: Rate::default(), reported: now, shown: now, shown_phase: String::new() }
+        Self {
+            words: words(),
+            rate: Rate::default(),
+            reported: now,
+            shown: now,
+            shown_phase: String::new(),
+        }
     }
 
     /// Tells what is due. Says whether somebody took the job back.
@@ -297,8 +365,16 @@ impl Telling {
             self.shown_phase.clone_from(&progress.phase);
             screen::say(&show(self.words, &progress));
         }
-        let report = ProgressReport { job: assignment.job, step_index: assignment.step_index, progress };
-        let call = agent.connection.post_json::<_, Option<ProgressReply>>("/agent/v1/progress", &report, Retry::UntilAnswered);
+        let report = ProgressReport {
+            job: assignment.job,
+            step_index: assignment.step_index,
+            progress,
+        };
+        let call = agent.connection.post_json::<_, Option<ProgressReply>>(
+            "/agent/v1/progress",
+            &report,
+            Retry::UntilAnswered,
+        );
         match agent.runtime.block_on(call) {
             Ok(reply) => reply.is_some_and(|reply| reply.cancelled),
             Err(error) => {
@@ -312,8 +388,13 @@ impl Telling {
 
 fn show(words: &screen::Words, progress: &protocol::job::Progress) -> String {
     let (done, total) = (progress.bytes_done.get(), progress.bytes_total.get());
-    let percent = u128::from(done).saturating_mul(100).checked_div(u128::from(total)).unwrap_or(0);
-    let left = progress.seconds_left.map_or("?".into(), |seconds| figures::time(Duration::from_secs(seconds)));
+    let percent = u128::from(done)
+        .saturating_mul(100)
+        .checked_div(u128::from(total))
+        .unwrap_or(0);
+    let left = progress
+        .seconds_left
+        .map_or("?".into(), |seconds| figures::time(Duration::from_secs(seconds)));
     let values = [
         progress.phase.as_str(),
         &figures::bytes(done),

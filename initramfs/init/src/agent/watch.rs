@@ -31,7 +31,11 @@ struct State {
 impl Progress for Watch {
     fn report(&self, phase: Phase, done: u64, total: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = State { phase: phase.code(), done, total };
+        *state = State {
+            phase: phase.code(),
+            done,
+            total,
+        };
     }
 
     fn cancelled(&self) -> bool {
@@ -62,19 +66,31 @@ pub struct Rate {
 
 impl Rate {
     /// Takes a reading and says how far the step is.
-    pub fn progress(&mut self, (phase, done, total): (&'static str, u64, u64), now: Instant) -> job::Progress {
+    pub fn progress(
+        &mut self,
+        (phase, done, total): (&'static str, u64, u64),
+        now: Instant,
+    ) -> job::Progress {
         // Bytes of one phase say nothing of another's pace; a phase that begins again begins anew.
         if self.phase != phase || self.samples.back().is_some_and(|(_, last)| *last > done) {
             self.samples.clear();
             self.phase = phase;
         }
         self.samples.push_back((now, done));
-        while self.samples.len() > 2 && self.samples.front().is_some_and(|(at, _)| now.duration_since(*at) > WINDOW) {
+        while self.samples.len() > 2
+            && self
+                .samples
+                .front()
+                .is_some_and(|(at, _)| now.duration_since(*at) > WINDOW)
+        {
             self.samples.pop_front();
         }
         let (first_at, first) = self.samples.front().copied().unwrap_or((now, done));
         let elapsed_ms = u64::try_from(now.duration_since(first_at).as_millis()).unwrap_or(u64::MAX);
-        let bytes_per_second = (done - first).saturating_mul(1000).checked_div(elapsed_ms).unwrap_or(0);
+        let bytes_per_second = (done - first)
+            .saturating_mul(1000)
+            .checked_div(elapsed_ms)
+            .unwrap_or(0);
         job::Progress {
             phase: phase.to_owned(),
             bytes_done: ByteLen(done),

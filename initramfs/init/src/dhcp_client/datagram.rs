@@ -58,7 +58,9 @@ pub fn decode(packet: &[u8]) -> Option<&[u8]> {
     // Ethernet pads short frames: what counts is the length in the header.
     let datagram = packet.get(header_len..total_len)?;
     let udp_len = u16::from_be_bytes([*datagram.get(4)?, *datagram.get(5)?]);
-    let datagram = datagram.get(..usize::from(udp_len)).filter(|datagram| datagram.len() >= UDP_LEN)?;
+    let datagram = datagram
+        .get(..usize::from(udp_len))
+        .filter(|datagram| datagram.len() >= UDP_LEN)?;
     let port = |at: usize| u16::from_be_bytes([datagram[at], datagram[at + 1]]);
     if port(0) != SERVER_PORT || port(2) != CLIENT_PORT {
         return None;
@@ -107,7 +109,11 @@ mod tests {
     #[test]
     fn what_a_server_sends_is_read_with_padding_and_without_checksum() {
         let mut packet = as_reply(encode(b"hello").unwrap());
-        assert_eq!(decode(&packet), Some(&b"hello"[..]), "exchanging the ports leaves the sum as it is");
+        assert_eq!(
+            decode(&packet),
+            Some(&b"hello"[..]),
+            "exchanging the ports leaves the sum as it is"
+        );
         packet.extend_from_slice(&[0; 20]);
         assert_eq!(decode(&packet), Some(&b"hello"[..]));
         packet[IP_LEN + 6..IP_LEN + 8].copy_from_slice(&[0, 0]);

@@ -16,7 +16,11 @@ use protocol::{
 use std::time::Duration;
 
 /// Pauses between two tries; the last is repeated.
-const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+const PAUSES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 /// Requests for an offered address before we look for another offer.
 const REQUESTS: u32 = 4;
 
@@ -43,7 +47,7 @@ pub enum Step {
     /// Nothing before the time that [`Client::deadline`] names.
     Wait,
     /// Send this by broadcast.
-    Send(Packet),
+    Send(Box<Packet>),
     /// The address is ours.
     Bound(Lease),
 }
@@ -52,7 +56,14 @@ impl Client {
     /// A client that begins now. `transaction` should be random: it tells our answers from others'.
     #[must_use]
     pub fn new(identity: ClientIdentity, transaction: u32, now: Duration) -> Self {
-        Self { identity, transaction, state: State::Selecting, started: now, next: now, tries: 0 }
+        Self {
+            identity,
+            transaction,
+            state: State::Selecting,
+            started: now,
+            next: now,
+            tries: 0,
+        }
     }
 
     /// When [`Client::on_time`] wants to be called.
@@ -69,14 +80,16 @@ impl Client {
         if matches!(self.state, State::Requesting(_)) && self.tries >= REQUESTS {
             self.start_again(now);
         }
-        let pause = PAUSES[usize::try_from(self.tries).unwrap_or(usize::MAX).min(PAUSES.len() - 1)];
+        let pause = PAUSES[usize::try_from(self.tries)
+            .unwrap_or(usize::MAX)
+            .min(PAUSES.len() - 1)];
         self.tries = self.tries.saturating_add(1);
         self.next = now + pause;
         let seconds = u16::try_from(now.saturating_sub(self.started).as_secs()).unwrap_or(u16::MAX);
-        Step::Send(match &self.state {
+        Step::Send(Box::new(match &self.state {
             State::Selecting => self.identity.discover(self.transaction, seconds),
             State::Requesting(offer) => self.identity.select(offer, self.transaction, seconds),
-        })
+        }))
     }
 
     /// A packet has arrived, from anybody.
@@ -87,7 +100,9 @@ impl Client {
         match (&self.state, packet.message_type()) {
             (State::Selecting, Some(MessageType::Offer)) => {
                 // A proxy's offer grants no address and is not one for us.
-                let Some(lease) = Lease::read(packet) else { return Step::Wait };
+                let Some(lease) = Lease::read(packet) else {
+                    return Step::Wait;
+                };
                 self.state = State::Requesting(lease);
                 self.tries = 0;
                 self.next = now;
@@ -98,7 +113,10 @@ impl Client {
                 _ => Step::Wait,
             },
             (State::Requesting(offer), Some(MessageType::Refuse)) => {
-                if packet.server_identifier().is_some_and(|server| server != offer.server) {
+                if packet
+                    .server_identifier()
+                    .is_some_and(|server| server != offer.server)
+                {
                     return Step::Wait;
                 }
                 self.start_again(now);
@@ -127,7 +145,11 @@ impl Client {
 /// Who our agent says it is. Not `PXEClient`: it wants no boot offers.
 #[must_use]
 pub fn identity(mac: MacAddr, uuid: Option<uuid::Uuid>) -> ClientIdentity {
-    ClientIdentity { mac, uuid, vendor_class: "amorce" }
+    ClientIdentity {
+        mac,
+        uuid,
+        vendor_class: "amorce",
+    }
 }
 
 #[cfg(test)]

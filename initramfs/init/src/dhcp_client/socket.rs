@@ -27,10 +27,17 @@ impl PacketSocket {
     /// # Errors
     /// The kernel refuses.
     pub fn open(interface_index: u32) -> io::Result<Self> {
-        let socket =
-            socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK, None)?;
+        let socket = socket(
+            AddressFamily::Packet,
+            SockType::Datagram,
+            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+            None,
+        )?;
         let interface_index = i32::try_from(interface_index).map_err(io::Error::other)?;
-        let opened = Self { socket, interface_index };
+        let opened = Self {
+            socket,
+            interface_index,
+        };
         opened.bind()?;
         Ok(opened)
     }
@@ -40,9 +47,17 @@ impl PacketSocket {
         let address = self.address();
         // SAFETY: the pointer and the length are those of a live, fully initialised sockaddr_ll.
         let result = unsafe {
-            libc::bind(self.socket.as_raw_fd(), std::ptr::from_ref(&address).cast(), address_len::<libc::sockaddr_ll>())
+            libc::bind(
+                self.socket.as_raw_fd(),
+                std::ptr::from_ref(&address).cast(),
+                address_len::<libc::sockaddr_ll>(),
+            )
         };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     }
 
     /// Sends a packet to everybody on the wire.
@@ -51,7 +66,8 @@ impl PacketSocket {
     /// The adapter does not take it.
     #[expect(unsafe_code, reason = "nix cannot make a packet address")]
     pub fn broadcast(&self, packet: &Packet) -> io::Result<()> {
-        let bytes = datagram::encode(&packet.encode()).ok_or_else(|| io::Error::other("the packet is too long"))?;
+        let bytes =
+            datagram::encode(&packet.encode()).ok_or_else(|| io::Error::other("the packet is too long"))?;
         let address = self.address();
         // SAFETY: both pointers are live for their lengths, and the address is fully initialised.
         let result = unsafe {
@@ -64,7 +80,11 @@ impl PacketSocket {
                 address_len::<libc::sockaddr_ll>(),
             )
         };
-        if result >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if result >= 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     }
 
     /// The next DHCP packet, within this time.
@@ -87,7 +107,10 @@ impl PacketSocket {
                 Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => continue,
                 Err(error) => return Err(error.into()),
             };
-            let packet = buffer.get(..length).and_then(datagram::decode).and_then(|data| Packet::parse(data).ok());
+            let packet = buffer
+                .get(..length)
+                .and_then(datagram::decode)
+                .and_then(|data| Packet::parse(data).ok());
             if packet.is_some() {
                 return Ok(packet);
             }
@@ -114,17 +137,29 @@ impl PacketSocket {
 ///
 /// # Errors
 /// The socket cannot be made or used.
-pub fn renew(identity: &ClientIdentity, lease: &Lease, interface: &str, transaction: u32) -> io::Result<Option<Lease>> {
+pub fn renew(
+    identity: &ClientIdentity,
+    lease: &Lease,
+    interface: &str,
+    transaction: u32,
+) -> io::Result<Option<Lease>> {
     let socket = plain_socket(interface)?;
     for server in [lease.server, Ipv4Addr::BROADCAST] {
         let request = identity.renew(lease, transaction);
         socket.send_to(&request.encode(), (server, SERVER_PORT))?;
         let deadline = Instant::now() + RENEWAL_PATIENCE;
         let mut buffer = [0u8; 2048];
-        while let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        while let Some(left) = deadline
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())
+        {
             socket.set_read_timeout(Some(left))?;
-            let Ok(length) = socket.recv(&mut buffer) else { break };
-            let Some(packet) = buffer.get(..length).and_then(|bytes| Packet::parse(bytes).ok()) else { continue };
+            let Ok(length) = socket.recv(&mut buffer) else {
+                break;
+            };
+            let Some(packet) = buffer.get(..length).and_then(|bytes| Packet::parse(bytes).ok()) else {
+                continue;
+            };
             if packet.transaction != transaction || packet.mac() != Some(identity.mac) {
                 continue;
             }
@@ -140,7 +175,11 @@ const RENEWAL_PATIENCE: Duration = Duration::from_secs(5);
 
 fn plain_socket(interface: &str) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, CLIENT_PORT))?;
-    setsockopt(&socket, sockopt::BindToDevice, &std::ffi::OsString::from(interface))?;
+    setsockopt(
+        &socket,
+        sockopt::BindToDevice,
+        &std::ffi::OsString::from(interface),
+    )?;
     socket.set_broadcast(true)?;
     Ok(socket)
 }

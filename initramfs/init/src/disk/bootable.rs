@@ -24,7 +24,13 @@ pub struct Loader {
 }
 
 /// Loaders by preference: shim first, because the others do not start under Secure Boot.
-const LOADERS: [&str; 5] = ["shimx64.efi", "bootmgfw.efi", "grubx64.efi", "systemd-bootx64.efi", "refind_x64.efi"];
+const LOADERS: [&str; 5] = [
+    "shimx64.efi",
+    "bootmgfw.efi",
+    "grubx64.efi",
+    "systemd-bootx64.efi",
+    "refind_x64.efi",
+];
 
 /// Whether the firmware could boot from the disk.
 pub fn is_bootable(disk: &dyn ReadAt, sector_size: u32, firmware: Firmware) -> bool {
@@ -49,17 +55,35 @@ pub fn has_fallback_loader(disk: &dyn ReadAt, layout: &Layout) -> bool {
 pub fn find_loader(disk: &dyn ReadAt, layout: &Layout) -> Option<Loader> {
     for partition in system_partitions(layout) {
         let window = Window::new(disk, partition.bytes.clone());
-        let Some(volume) = FatVolume::open(&window) else { continue };
+        let Some(volume) = FatVolume::open(&window) else {
+            continue;
+        };
         let vendors = volume.list(&["EFI"]).unwrap_or_default();
-        for vendor in vendors.iter().filter(|entry| entry.is_folder && !entry.name.eq_ignore_ascii_case("BOOT")) {
-            for way in [vec!["EFI", vendor.name.as_str()], vec!["EFI", vendor.name.as_str(), "Boot"]] {
-                let Some(entries) = volume.list(&way) else { continue };
-                let found = LOADERS
-                    .iter()
-                    .find_map(|name| entries.iter().find(|entry| !entry.is_folder && entry.name.eq_ignore_ascii_case(name)));
-                if let (Some(found), Some(partition)) = (found, boot_partition(partition, layout.sector_size_bytes)) {
+        for vendor in vendors
+            .iter()
+            .filter(|entry| entry.is_folder && !entry.name.eq_ignore_ascii_case("BOOT"))
+        {
+            for way in [
+                vec!["EFI", vendor.name.as_str()],
+                vec!["EFI", vendor.name.as_str(), "Boot"],
+            ] {
+                let Some(entries) = volume.list(&way) else {
+                    continue;
+                };
+                let found = LOADERS.iter().find_map(|name| {
+                    entries
+                        .iter()
+                        .find(|entry| !entry.is_folder && entry.name.eq_ignore_ascii_case(name))
+                });
+                if let (Some(found), Some(partition)) =
+                    (found, boot_partition(partition, layout.sector_size_bytes))
+                {
                     let file = format!("\\{}\\{}", way.join("\\"), found.name);
-                    return Some(Loader { name: vendor.name.clone(), file, partition });
+                    return Some(Loader {
+                        name: vendor.name.clone(),
+                        file,
+                        partition,
+                    });
                 }
             }
         }
@@ -68,13 +92,18 @@ pub fn find_loader(disk: &dyn ReadAt, layout: &Layout) -> Option<Loader> {
 }
 
 fn system_partitions(layout: &Layout) -> impl Iterator<Item = &Partition> {
-    layout.partitions.iter().filter(|partition| partition.kind.is_efi_system())
+    layout
+        .partitions
+        .iter()
+        .filter(|partition| partition.kind.is_efi_system())
 }
 
 /// The partition as a boot entry names it; entries on MBR disks name a signature, and such disks are started by the
 /// fallback path instead.
 fn boot_partition(partition: &Partition, sector_size: u32) -> Option<BootPartition> {
-    let PartitionKind::Gpt { unique_guid, .. } = &partition.kind else { return None };
+    let PartitionKind::Gpt { unique_guid, .. } = &partition.kind else {
+        return None;
+    };
     let sector = u64::from(sector_size);
     Some(BootPartition {
         number: partition.number,
@@ -106,6 +135,9 @@ mod tests {
         assert!(!is_bootable(&disk, 512, Firmware::Bios));
         disk[0] = 0xeb;
         assert!(is_bootable(&disk, 512, Firmware::Bios));
-        assert!(!is_bootable(&disk, 512, Firmware::Uefi), "the same code is nothing to UEFI");
+        assert!(
+            !is_bootable(&disk, 512, Firmware::Uefi),
+            "the same code is nothing to UEFI"
+        );
     }
 }

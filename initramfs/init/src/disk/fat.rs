@@ -62,7 +62,8 @@ impl<'a> FatVolume<'a> {
         let mut sector = [0u8; 512];
         volume.read_exact_at(&mut sector, 0).ok()?;
         let two = |at: usize| u64::from(u16::from_le_bytes([sector[at], sector[at + 1]]));
-        let four = |at: usize| u32::from_le_bytes([sector[at], sector[at + 1], sector[at + 2], sector[at + 3]]);
+        let four =
+            |at: usize| u32::from_le_bytes([sector[at], sector[at + 1], sector[at + 2], sector[at + 3]]);
         let sector_len = two(0x0b);
         let sectors_per_cluster = u64::from(sector[0x0d]);
         if sector[510..] != [0x55, 0xaa]
@@ -71,8 +72,16 @@ impl<'a> FatVolume<'a> {
         {
             return None;
         }
-        let fat_sectors = if two(0x16) != 0 { two(0x16) } else { u64::from(four(0x24)) };
-        let total = if two(0x13) != 0 { two(0x13) } else { u64::from(four(0x20)) };
+        let fat_sectors = if two(0x16) != 0 {
+            two(0x16)
+        } else {
+            u64::from(four(0x24))
+        };
+        let total = if two(0x13) != 0 {
+            two(0x13)
+        } else {
+            u64::from(four(0x20))
+        };
         let root_len = two(0x11) * 32;
         let root_sectors = root_len.div_ceil(sector_len);
         // All factors have at most 32 bits: none of these overflows.
@@ -86,7 +95,10 @@ impl<'a> FatVolume<'a> {
         };
         let root = match width {
             Width::ThirtyTwo => Root::Cluster(four(0x2c)),
-            _ => Root::Range { start: root_start * sector_len, len: root_len },
+            _ => Root::Range {
+                start: root_start * sector_len,
+                len: root_len,
+            },
         };
         Some(Self {
             volume,
@@ -104,7 +116,9 @@ impl<'a> FatVolume<'a> {
     pub fn list(&self, way: &[&str]) -> Option<Vec<Entry>> {
         let mut entries = parse_folder(&self.read_root());
         for name in way {
-            let folder = entries.into_iter().find(|entry| entry.is_folder && entry.name.eq_ignore_ascii_case(name))?;
+            let folder = entries
+                .into_iter()
+                .find(|entry| entry.is_folder && entry.name.eq_ignore_ascii_case(name))?;
             entries = parse_folder(&self.read_chain(folder.first_cluster));
         }
         Some(entries)
@@ -113,8 +127,11 @@ impl<'a> FatVolume<'a> {
     /// Whether there is a file of this name in this folder.
     #[must_use]
     pub fn has_file(&self, way: &[&str], name: &str) -> bool {
-        self.list(way)
-            .is_some_and(|entries| entries.iter().any(|entry| !entry.is_folder && entry.name.eq_ignore_ascii_case(name)))
+        self.list(way).is_some_and(|entries| {
+            entries
+                .iter()
+                .any(|entry| !entry.is_folder && entry.name.eq_ignore_ascii_case(name))
+        })
     }
 
     fn read_root(&self) -> Vec<u8> {
@@ -155,7 +172,9 @@ impl<'a> FatVolume<'a> {
         let cluster = u64::from(cluster);
         let read = |at: u64, len: usize| {
             let mut entry = [0u8; 4];
-            self.volume.read_exact_at(&mut entry[..len], self.fat_start + at).ok()?;
+            self.volume
+                .read_exact_at(&mut entry[..len], self.fat_start + at)
+                .ok()?;
             Some(u32::from_le_bytes(entry))
         };
         match self.width {
@@ -180,19 +199,29 @@ fn parse_folder(bytes: &[u8]) -> Vec<Entry> {
                 if order & 0x40 != 0 {
                     long.clear();
                 }
-                let part = [1..11, 14..26, 28..32].into_iter().flat_map(|range| raw[range].chunks_exact(2));
+                let part = [1..11, 14..26, 28..32]
+                    .into_iter()
+                    .flat_map(|range| raw[range].chunks_exact(2));
                 let mut units: Vec<u16> = part.map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
                 units.truncate(units.iter().position(|unit| *unit == 0).unwrap_or(units.len()));
                 units.append(&mut long);
                 long = units;
             }
             (_, attributes) => {
-                let name = if long.is_empty() { short_name(raw) } else { String::from_utf16_lossy(&long) };
+                let name = if long.is_empty() {
+                    short_name(raw)
+                } else {
+                    String::from_utf16_lossy(&long)
+                };
                 long.clear();
                 if attributes & 8 == 0 && name != "." && name != ".." {
                     let half = |at: usize| u32::from(u16::from_le_bytes([raw[at], raw[at + 1]]));
                     let first_cluster = half(20) << 16 | half(26);
-                    entries.push(Entry { name, is_folder: attributes & 16 != 0, first_cluster });
+                    entries.push(Entry {
+                        name,
+                        is_folder: attributes & 16 != 0,
+                        first_cluster,
+                    });
                 }
             }
         }
@@ -203,7 +232,11 @@ fn parse_folder(bytes: &[u8]) -> Vec<Entry> {
 fn short_name(raw: &[u8]) -> String {
     let text = |range: std::ops::Range<usize>| String::from_utf8_lossy(&raw[range]).trim_end().to_owned();
     let (stem, extension) = (text(0..8), text(8..11));
-    if extension.is_empty() { stem } else { format!("{stem}.{extension}") }
+    if extension.is_empty() {
+        stem
+    } else {
+        format!("{stem}.{extension}")
+    }
 }
 
 #[cfg(test)]
@@ -217,19 +250,43 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("esp");
         let run = |program: &str, arguments: &[&str]| {
-            let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
-            assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+            let output = Command::new(program)
+                .args(arguments)
+                .output()
+                .unwrap_or_else(|error| panic!("{program}: {error}"));
+            assert!(
+                output.status.success(),
+                "{program}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
         };
         let target = path.to_str().unwrap();
         run("mkfs.fat", &["-F", kind, "-C", target, sectors]);
-        run("mmd", &["-i", target, "::/EFI", "::/EFI/BOOT", "::/EFI/a folder with a long name"]);
+        run(
+            "mmd",
+            &[
+                "-i",
+                target,
+                "::/EFI",
+                "::/EFI/BOOT",
+                "::/EFI/a folder with a long name",
+            ],
+        );
         let file = folder.path().join("file");
         std::fs::write(&file, b"loader").unwrap();
         let file = file.to_str().unwrap();
         run("mcopy", &["-i", target, file, "::/EFI/BOOT/BOOTX64.EFI"]);
         // More entries than one cluster holds.
         for number in 0..40 {
-            run("mcopy", &["-i", target, file, &format!("::/EFI/a folder with a long name/loader number {number}.efi")]);
+            run(
+                "mcopy",
+                &[
+                    "-i",
+                    target,
+                    file,
+                    &format!("::/EFI/a folder with a long name/loader number {number}.efi"),
+                ],
+            );
         }
         std::fs::read(&path).unwrap()
     }

@@ -52,13 +52,21 @@ fn bus_path(place: &str, ata_port: &dyn Fn(&Path) -> Option<String>) -> Option<S
     let mut path = match pci {
         Some(at) => format!("pci-{}", parts[at]),
         // Devices that only ACPI knows: eMMC of small laptops.
-        None => format!("platform-{}", parts.iter().find(|part| part.contains(':') && !part.starts_with("pci"))?),
+        None => format!(
+            "platform-{}",
+            parts
+                .iter()
+                .find(|part| part.contains(':') && !part.starts_with("pci"))?
+        ),
     };
     for (at, part) in parts.iter().enumerate().skip(pci.map_or(0, |at| at + 1)) {
         if *part == "block" {
             break;
         }
-        if let Some((_, port)) = part.split_once('-').filter(|(bus, _)| bus.chars().all(|c| c.is_ascii_digit())) {
+        if let Some((_, port)) = part
+            .split_once('-')
+            .filter(|(bus, _)| bus.chars().all(|c| c.is_ascii_digit()))
+        {
             if let Some((port, interface)) = port.split_once(':') {
                 path.push_str(&format!("-usb-{port}:{interface}"));
             }
@@ -91,7 +99,10 @@ fn is_pci_address(part: &str) -> bool {
         && bytes[4] == b':'
         && bytes[7] == b':'
         && bytes[10] == b'.'
-        && bytes.iter().enumerate().all(|(at, byte)| matches!(at, 4 | 7 | 10) || byte.is_ascii_hexdigit())
+        && bytes
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| matches!(at, 4 | 7 | 10) || byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -101,17 +112,33 @@ mod tests {
     #[test]
     fn the_way_to_a_disk_has_no_number_that_changes_between_boots() {
         let cases = [
-            ("/sys/devices/pci0000:00/0000:00:1f.2/ata3/host2/target2:0:0/2:0:0:0/block/sda", "pci-0000:00:1f.2-ata-1-lun-0:0:0"),
-            ("/sys/devices/pci0000:00/0000:00:05.0/virtio2/block/vda", "pci-0000:00:05.0"),
+            (
+                "/sys/devices/pci0000:00/0000:00:1f.2/ata3/host2/target2:0:0/2:0:0:0/block/sda",
+                "pci-0000:00:1f.2-ata-1-lun-0:0:0",
+            ),
+            (
+                "/sys/devices/pci0000:00/0000:00:05.0/virtio2/block/vda",
+                "pci-0000:00:05.0",
+            ),
             (
                 "/sys/devices/pci0000:00/0000:00:14.0/usb2/2-1/2-1.4/2-1.4:1.0/host4/target4:0:0/4:0:0:0/block/sdb",
                 "pci-0000:00:14.0-usb-1.4:1.0-lun-0:0:0",
             ),
-            ("/sys/devices/pci0000:00/0000:00:1d.0/0000:3d:00.0/nvme/nvme0/nvme0n1", "pci-0000:3d:00.0-nvme-1"),
-            ("/sys/devices/platform/80860F14:00/mmc_host/mmc1/mmc1:0001/block/mmcblk1", "platform-80860F14:00-mmc"),
+            (
+                "/sys/devices/pci0000:00/0000:00:1d.0/0000:3d:00.0/nvme/nvme0/nvme0n1",
+                "pci-0000:3d:00.0-nvme-1",
+            ),
+            (
+                "/sys/devices/platform/80860F14:00/mmc_host/mmc1/mmc1:0001/block/mmcblk1",
+                "platform-80860F14:00-mmc",
+            ),
         ];
         for (place, path) in cases {
-            assert_eq!(bus_path(place, &|_| Some("1".into())).as_deref(), Some(path), "{place}");
+            assert_eq!(
+                bus_path(place, &|_| Some("1".into())).as_deref(),
+                Some(path),
+                "{place}"
+            );
         }
     }
 

@@ -19,7 +19,9 @@ pub fn list_disks(firmware: Firmware) -> Vec<DiskFacts> {
         if disk.identity.size.get() == 0 || disk.boot_area {
             continue;
         }
-        let Ok(source) = SourceDisk::open_to_look(&path_of(&disk.name)) else { continue };
+        let Ok(source) = SourceDisk::open_to_look(&path_of(&disk.name)) else {
+            continue;
+        };
         disk.bootable = bootable::is_bootable(&source, disk.sector_size, firmware);
     }
     disks
@@ -29,16 +31,25 @@ pub fn list_disks(firmware: Firmware) -> Vec<DiskFacts> {
 /// shall wait for it.
 pub fn add_contents(disks: &mut [DiskFacts], limit: Duration) {
     let deadline = Instant::now() + limit;
-    for disk in disks.iter_mut().filter(|disk| disk.identity.size.get() > 0 && !disk.boot_area) {
+    for disk in disks
+        .iter_mut()
+        .filter(|disk| disk.identity.size.get() > 0 && !disk.boot_area)
+    {
         let path = path_of(&disk.name);
         let (sender, receiver) = mpsc::channel();
         let read = move || {
             let inspection = SourceDisk::open_to_look(&path).and_then(|source| inspect(&source));
-            let text = inspection.ok().and_then(|inspection| serde_json::to_string(&inspection).ok());
+            let text = inspection
+                .ok()
+                .and_then(|inspection| serde_json::to_string(&inspection).ok());
             // Nobody listens any more if it took too long.
             let _ = sender.send(text);
         };
-        if std::thread::Builder::new().name("inspect".into()).spawn(read).is_ok() {
+        if std::thread::Builder::new()
+            .name("inspect".into())
+            .spawn(read)
+            .is_ok()
+        {
             let left = deadline.saturating_duration_since(Instant::now());
             disk.contents = receiver.recv_timeout(left).ok().flatten();
         }
@@ -56,8 +67,12 @@ pub fn path_of(name: &str) -> PathBuf {
 const NO_DISKS: [&str; 9] = ["loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd", "mtdblock"];
 
 fn list_disks_in(folder: &Path) -> Vec<DiskFacts> {
-    let mut names: Vec<String> =
-        fs::read_dir(folder).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort_by_key(|name| (name.len(), name.clone()));
     names
         .into_iter()
@@ -67,7 +82,11 @@ fn list_disks_in(folder: &Path) -> Vec<DiskFacts> {
 }
 
 fn read_disk(folder: &Path, name: String) -> Option<DiskFacts> {
-    let read = |file: &str| fs::read_to_string(folder.join(file)).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let read = |file: &str| {
+        fs::read_to_string(folder.join(file))
+            .map(|text| text.trim().to_owned())
+            .unwrap_or_default()
+    };
     if !folder.join("device").exists() {
         return None;
     }
@@ -90,22 +109,42 @@ fn read_disk(folder: &Path, name: String) -> Option<DiskFacts> {
 
 /// eMMC boot areas and replay-protected memory: `mmcblk0boot0`, `mmcblk0rpmb`.
 fn is_boot_area(name: &str) -> bool {
-    name.strip_prefix("mmcblk")
-        .is_some_and(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(['b', 'r', 'g']))
+    name.strip_prefix("mmcblk").is_some_and(|rest| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit())
+            .starts_with(['b', 'r', 'g'])
+    })
 }
 
 /// Held by another device, swapped to, or mounted: the disk or one of its partitions.
 fn is_in_use(folder: &Path, name: &str) -> bool {
-    let partitions = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let partitions: Vec<PathBuf> = partitions.filter(|path| path.join("partition").exists()).collect();
-    let held = |path: &Path| fs::read_dir(path.join("holders")).is_ok_and(|mut entries| entries.next().is_some());
-    let mut names = partitions.iter().filter_map(|path| path.file_name()?.to_str()).chain([name]);
+    let partitions = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
+    let partitions: Vec<PathBuf> = partitions
+        .filter(|path| path.join("partition").exists())
+        .collect();
+    let held =
+        |path: &Path| fs::read_dir(path.join("holders")).is_ok_and(|mut entries| entries.next().is_some());
+    let mut names = partitions
+        .iter()
+        .filter_map(|path| path.file_name()?.to_str())
+        .chain([name]);
     let used: Vec<String> = ["/proc/mounts", "/proc/swaps"]
         .iter()
-        .flat_map(|file| fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|file| {
+            fs::read_to_string(file)
+                .unwrap_or_default()
+                .lines()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
         .filter_map(|line| line.split_ascii_whitespace().next().map(str::to_owned))
         .collect();
-    held(folder) || partitions.iter().any(|path| held(path)) || names.any(|name| used.contains(&format!("/dev/{name}")))
+    held(folder)
+        || partitions.iter().any(|path| held(path))
+        || names.any(|name| used.contains(&format!("/dev/{name}")))
 }
 
 #[cfg(test)]
@@ -129,17 +168,49 @@ mod tests {
     #[test]
     fn disks_are_told_from_sticks_cards_and_boot_areas() {
         let root = tempfile::tempdir().unwrap();
-        let plain = [("size", "2097152"), ("queue/logical_block_size", "512"), ("removable", "0"), ("ro", "0")];
-        make(root.path(), "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0", "sda", &plain);
-        make(root.path(), "pci0000:00/0000:00:14.0/usb1/1-1/1-1:1.0/host1/target1:0:0/1:0:0:0", "sdb", &plain);
-        make(root.path(), "pci0000:00/0000:00:1c.0/mmc0/mmc0:0001", "mmcblk0", &plain);
-        make(root.path(), "pci0000:00/0000:00:1c.0/mmc0/mmc0:0001/x", "mmcblk0boot0", &plain);
-        let card = make(root.path(), "pci0000:00/0000:00:1d.0/mmc1/mmc1:0001", "mmcblk1", &plain);
+        let plain = [
+            ("size", "2097152"),
+            ("queue/logical_block_size", "512"),
+            ("removable", "0"),
+            ("ro", "0"),
+        ];
+        make(
+            root.path(),
+            "pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0",
+            "sda",
+            &plain,
+        );
+        make(
+            root.path(),
+            "pci0000:00/0000:00:14.0/usb1/1-1/1-1:1.0/host1/target1:0:0/1:0:0:0",
+            "sdb",
+            &plain,
+        );
+        make(
+            root.path(),
+            "pci0000:00/0000:00:1c.0/mmc0/mmc0:0001",
+            "mmcblk0",
+            &plain,
+        );
+        make(
+            root.path(),
+            "pci0000:00/0000:00:1c.0/mmc0/mmc0:0001/x",
+            "mmcblk0boot0",
+            &plain,
+        );
+        let card = make(
+            root.path(),
+            "pci0000:00/0000:00:1d.0/mmc1/mmc1:0001",
+            "mmcblk1",
+            &plain,
+        );
         fs::write(card.join("device/type"), "SD\n").unwrap();
         fs::create_dir_all(root.path().join("block/loop0/device")).unwrap();
         let disks = list_disks_in(&root.path().join("block"));
-        let seen: Vec<_> =
-            disks.iter().map(|disk| (disk.name.as_str(), disk.usb, disk.removable, disk.boot_area)).collect();
+        let seen: Vec<_> = disks
+            .iter()
+            .map(|disk| (disk.name.as_str(), disk.usb, disk.removable, disk.boot_area))
+            .collect();
         let expected = [
             ("sda", false, false, false),
             ("sdb", true, false, false),
@@ -154,7 +225,12 @@ mod tests {
     #[test]
     fn a_disk_whose_partition_is_held_is_in_use() {
         let root = tempfile::tempdir().unwrap();
-        let folder = make(root.path(), "pci0000:00/0000:00:05.0/virtio1", "testdisk0", &[("size", "100")]);
+        let folder = make(
+            root.path(),
+            "pci0000:00/0000:00:05.0/virtio1",
+            "testdisk0",
+            &[("size", "100")],
+        );
         assert!(!list_disks_in(&root.path().join("block"))[0].in_use);
         fs::create_dir_all(folder.join("testdisk0p1/holders/dm-0")).unwrap();
         fs::write(folder.join("testdisk0p1/partition"), "1\n").unwrap();

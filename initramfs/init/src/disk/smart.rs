@@ -21,7 +21,10 @@ pub fn health(name: &str) -> String {
     } else {
         None
     };
-    format!("{name}: {}\n", text.unwrap_or_else(|| "it does not tell".to_owned()))
+    format!(
+        "{name}: {}\n",
+        text.unwrap_or_else(|| "it does not tell".to_owned())
+    )
 }
 
 const NVME_LOG_LEN: usize = 512;
@@ -68,7 +71,13 @@ fn nvme_log(file: &File) -> Option<[u8; NVME_LOG_LEN]> {
         ..Default::default()
     };
     // SAFETY: the structure has the kernel's layout, and the buffer it points to lives until the call returns.
-    let result = unsafe { libc::ioctl(file.as_raw_fd(), NVME_IOCTL_ADMIN, std::ptr::from_mut(&mut command)) };
+    let result = unsafe {
+        libc::ioctl(
+            file.as_raw_fd(),
+            NVME_IOCTL_ADMIN,
+            std::ptr::from_mut(&mut command),
+        )
+    };
     (result == 0).then_some(log)
 }
 
@@ -107,7 +116,24 @@ fn ata_data(file: &File) -> Option<[u8; ATA_DATA_LEN]> {
     let mut data = [0u8; ATA_DATA_LEN];
     let mut sense = [0u8; 32];
     // ATA PASS-THROUGH (16): PIO in, one block; SMART (b0) READ DATA (d0) with its key 4f, c2.
-    let mut command = [0x85, 4 << 1, 0x0e, 0, 0xd0, 0, 1, 0, 0, 0, 0x4f, 0, 0xc2, 0, 0xb0, 0u8];
+    let mut command = [
+        0x85,
+        4 << 1,
+        0x0e,
+        0,
+        0xd0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0x4f,
+        0,
+        0xc2,
+        0,
+        0xb0,
+        0u8,
+    ];
     let mut request = ScsiRequest {
         interface: i32::from(b'S'),
         direction: FROM_DEVICE,
@@ -134,7 +160,8 @@ fn ata_data(file: &File) -> Option<[u8; ATA_DATA_LEN]> {
     };
     // SAFETY: the structure has the kernel's layout, and all it points to lives until the call returns.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), SG_IO, std::ptr::from_mut(&mut request)) };
-    let sound = result == 0 && request.status == 0 && request.host_status == 0 && data.iter().any(|byte| *byte != 0);
+    let sound =
+        result == 0 && request.status == 0 && request.host_status == 0 && data.iter().any(|byte| *byte != 0);
     sound.then_some(data)
 }
 
@@ -175,13 +202,20 @@ fn describe_ata(data: &[u8; ATA_DATA_LEN]) -> String {
     let mut parts = Vec::new();
     for attribute in data[2..362].chunks_exact(12) {
         if let Some((_, name)) = TOLD.iter().find(|(number, _)| *number == attribute[0]) {
-            let raw = attribute[5..11].iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
+            let raw = attribute[5..11]
+                .iter()
+                .rev()
+                .fold(0u64, |value, byte| value << 8 | u64::from(*byte));
             // Drives keep minimum and maximum in the higher bytes of the temperature.
             let raw = if attribute[0] == 194 { raw & 0xff } else { raw };
             parts.push(format!("{name} {raw}"));
         }
     }
-    if parts.is_empty() { "SMART data without known attributes".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "SMART data without known attributes".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -204,6 +238,9 @@ mod tests {
         log[1..3].copy_from_slice(&310u16.to_le_bytes());
         log[160] = 3;
         let text = describe_nvme(&log);
-        assert!(text.contains("37 degrees") && text.contains("media errors 3"), "{text}");
+        assert!(
+            text.contains("37 degrees") && text.contains("media errors 3"),
+            "{text}"
+        );
     }
 }

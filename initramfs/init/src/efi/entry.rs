@@ -1,9 +1,6 @@
 //! Adds a boot entry for a restored disk, and chooses the next boot.
 
-use super::{
-    load_option::LoadOption,
-    variable::Variables,
-};
+use super::{load_option::LoadOption, variable::Variables};
 use std::io;
 
 /// What became of the wish for a boot entry.
@@ -33,7 +30,10 @@ fn add_to(variables: &Variables, option: &LoadOption) -> io::Result<Added> {
     let wanted = option.encode().ok_or(io::ErrorKind::InvalidInput)?;
     let numbers = variables.boot_entries()?;
     let there = numbers.iter().copied().find(|number| {
-        let entry = variables.read(&entry_name(*number)).ok().and_then(|variable| LoadOption::decode(&variable.data));
+        let entry = variables
+            .read(&entry_name(*number))
+            .ok()
+            .and_then(|variable| LoadOption::decode(&variable.data));
         entry.is_some_and(|entry| {
             entry.partition.guid == option.partition.guid && entry.file.eq_ignore_ascii_case(&option.file)
         })
@@ -42,13 +42,17 @@ fn add_to(variables: &Variables, option: &LoadOption) -> io::Result<Added> {
         Some(number) => Added::There(number),
         None => {
             let free = (0..=u16::MAX).find(|number| !numbers.contains(number));
-            let number = free.ok_or_else(|| io::Error::other("the firmware has no number left for a boot entry"))?;
+            let number =
+                free.ok_or_else(|| io::Error::other("the firmware has no number left for a boot entry"))?;
             variables.write(&entry_name(number), &wanted)?;
             Added::New(number)
         }
     };
     if let Added::New(number) = added {
-        let old = variables.read("BootOrder").map(|variable| variable.data).unwrap_or_default();
+        let old = variables
+            .read("BootOrder")
+            .map(|variable| variable.data)
+            .unwrap_or_default();
         variables.write("BootOrder", &put_first(&old, number))?;
     }
     Ok(added)
@@ -56,9 +60,14 @@ fn add_to(variables: &Variables, option: &LoadOption) -> io::Result<Added> {
 
 fn disk_next(variables: &Variables) -> Option<String> {
     let order = variables.read("BootOrder").ok()?.data;
-    let numbers = order.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let numbers = order
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
     for number in numbers {
-        let entry = variables.read(&entry_name(number)).ok().and_then(|variable| LoadOption::decode(&variable.data));
+        let entry = variables
+            .read(&entry_name(number))
+            .ok()
+            .and_then(|variable| LoadOption::decode(&variable.data));
         if let Some(entry) = entry {
             variables.write("BootNext", &number.to_le_bytes()).ok()?;
             return Some(entry.description);
@@ -74,7 +83,11 @@ fn entry_name(number: u16) -> String {
 /// An order of u16 numbers with this one first and nowhere else.
 fn put_first(order: &[u8], number: u16) -> Vec<u8> {
     let first = number.to_le_bytes();
-    let rest = order.chunks_exact(2).filter(|pair| *pair != first).flatten().copied();
+    let rest = order
+        .chunks_exact(2)
+        .filter(|pair| *pair != first)
+        .flatten()
+        .copied();
     first.into_iter().chain(rest).collect()
 }
 
@@ -86,7 +99,12 @@ mod tests {
     fn option() -> LoadOption {
         LoadOption {
             description: "Debian".into(),
-            partition: BootPartition { number: 1, first_sector: 2048, sectors: 1000, guid: [7; 16] },
+            partition: BootPartition {
+                number: 1,
+                first_sector: 2048,
+                sectors: 1000,
+                guid: [7; 16],
+            },
             file: r"\EFI\debian\shimx64.efi".into(),
         }
     }
@@ -99,7 +117,10 @@ mod tests {
         variables.write("BootOrder", &[0, 0, 1, 0]).unwrap();
         assert_eq!(add_to(&variables, &option()).unwrap(), Added::New(1));
         assert_eq!(variables.read("BootOrder").unwrap().data, [1, 0, 0, 0]);
-        assert_eq!(LoadOption::decode(&variables.read("Boot0001").unwrap().data), Some(option()));
+        assert_eq!(
+            LoadOption::decode(&variables.read("Boot0001").unwrap().data),
+            Some(option())
+        );
         assert_eq!(add_to(&variables, &option()).unwrap(), Added::There(1));
         assert_eq!(variables.boot_entries().unwrap(), [0, 1]);
     }

@@ -84,7 +84,11 @@ impl LoadOption {
             }
             path = path.get(length..)?;
         }
-        Some(Self { description, partition: partition?, file: file? })
+        Some(Self {
+            description,
+            partition: partition?,
+            file: file?,
+        })
     }
 }
 
@@ -119,14 +123,23 @@ fn push_node(path: &mut Vec<u8>, sub_type: u8, content: &[u8]) -> Option<()> {
 }
 
 fn utf16(text: &str) -> Vec<u8> {
-    text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+    text.encode_utf16()
+        .chain([0])
+        .flat_map(u16::to_le_bytes)
+        .collect()
 }
 
 /// A text up to its zero, and what follows.
 fn read_utf16(bytes: &[u8]) -> Option<(String, &[u8])> {
-    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+        .collect();
     let end = units.iter().position(|unit| *unit == 0)?;
-    Some((String::from_utf16_lossy(&units[..end]), bytes.get((end + 1) * 2..)?))
+    Some((
+        String::from_utf16_lossy(&units[..end]),
+        bytes.get((end + 1) * 2..)?,
+    ))
 }
 
 #[cfg(test)]
@@ -137,7 +150,12 @@ mod tests {
     fn option() -> LoadOption {
         LoadOption {
             description: "Debian".into(),
-            partition: BootPartition { number: 2, first_sector: 4096, sectors: 204_800, guid: *b"0123456789abcdef" },
+            partition: BootPartition {
+                number: 2,
+                first_sector: 4096,
+                sectors: 204_800,
+                guid: *b"0123456789abcdef",
+            },
             file: r"\EFI\debian\shimx64.efi".into(),
         }
     }
@@ -164,7 +182,14 @@ mod tests {
 
     #[test]
     fn a_text_that_fits_no_entry_makes_none() {
-        assert_eq!(LoadOption { file: "x".repeat(40_000), ..option() }.encode(), None);
+        assert_eq!(
+            LoadOption {
+                file: "x".repeat(40_000),
+                ..option()
+            }
+            .encode(),
+            None
+        );
     }
 
     proptest! {

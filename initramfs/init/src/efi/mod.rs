@@ -19,5 +19,9 @@ pub fn firmware() -> Firmware {
     let variables = variable::Variables::system();
     let is_one = |name| variables.read(name).is_ok_and(|value| value.data == [1]);
     // UEFI 2.10 §3.3: in set-up mode nothing is enforced.
-    if is_one("SecureBoot") && !is_one("SetupMode") { Firmware::UefiSecureBoot } else { Firmware::Uefi }
+    if is_one("SecureBoot") && !is_one("SetupMode") {
+        Firmware::UefiSecureBoot
+    } else {
+        Firmware::Uefi
+    }
 }

@@ -42,13 +42,17 @@ impl Variables {
     /// Those of this machine.
     #[must_use]
     pub fn system() -> Self {
-        Self { folder: "/sys/firmware/efi/efivars".into() }
+        Self {
+            folder: "/sys/firmware/efi/efivars".into(),
+        }
     }
 
     /// Those in a folder, for tests.
     #[cfg(test)]
     pub fn in_folder(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self {
+            folder: folder.to_owned(),
+        }
     }
 
     /// Reads a variable.
@@ -58,7 +62,10 @@ impl Variables {
     pub fn read(&self, name: &str) -> io::Result<Variable> {
         let bytes = fs::read(self.path(name))?;
         let (attributes, data) = bytes.split_first_chunk::<4>().ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Variable { attributes: u32::from_le_bytes(*attributes), data: data.to_vec() })
+        Ok(Variable {
+            attributes: u32::from_le_bytes(*attributes),
+            data: data.to_vec(),
+        })
     }
 
     /// Writes a variable and reads it back.
@@ -77,7 +84,10 @@ impl Variables {
         if self.read(name)?.data == data {
             Ok(())
         } else {
-            Err(io::Error::new(io::ErrorKind::InvalidData, "the firmware kept something else"))
+            Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the firmware kept something else",
+            ))
         }
     }
 
@@ -89,7 +99,9 @@ impl Variables {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let name = entry?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_prefix("Boot")?.strip_suffix(GLOBAL)?.strip_suffix('-'));
+            let number = name
+                .to_str()
+                .and_then(|name| name.strip_prefix("Boot")?.strip_suffix(GLOBAL)?.strip_suffix('-'));
             if let Some(number) = number.filter(|digits| digits.len() == 4)
                 && let Ok(number) = u16::from_str_radix(number, 16)
             {
@@ -110,7 +122,14 @@ fn lift_immutable(path: &Path) -> io::Result<()> {
     let file = File::open(path)?;
     let mut flags: nix::libc::c_long = 0;
     // SAFETY: the request reads one long, which lives until the call returns.
-    if unsafe { nix::libc::ioctl(file.as_raw_fd(), nix::libc::FS_IOC_GETFLAGS, std::ptr::from_mut(&mut flags)) } < 0 {
+    if unsafe {
+        nix::libc::ioctl(
+            file.as_raw_fd(),
+            nix::libc::FS_IOC_GETFLAGS,
+            std::ptr::from_mut(&mut flags),
+        )
+    } < 0
+    {
         // A filesystem without such flags has none to lift.
         return Ok(());
     }
@@ -119,7 +138,14 @@ fn lift_immutable(path: &Path) -> io::Result<()> {
     }
     flags &= !IMMUTABLE;
     // SAFETY: the request writes one long, which lives until the call returns.
-    if unsafe { nix::libc::ioctl(file.as_raw_fd(), nix::libc::FS_IOC_SETFLAGS, std::ptr::from_ref(&flags)) } < 0 {
+    if unsafe {
+        nix::libc::ioctl(
+            file.as_raw_fd(),
+            nix::libc::FS_IOC_SETFLAGS,
+            std::ptr::from_ref(&flags),
+        )
+    } < 0
+    {
         return Err(io::Error::last_os_error());
     }
     Ok(())

@@ -17,7 +17,11 @@ const RECORDS_MAX: usize = 100_000;
 #[must_use]
 pub fn kernel_log() -> String {
     let flags = nix::fcntl::OFlag::O_NONBLOCK.bits();
-    let Ok(mut file) = OpenOptions::new().read(true).custom_flags(flags).open("/dev/kmsg") else {
+    let Ok(mut file) = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open("/dev/kmsg")
+    else {
         return String::new();
     };
     let mut log = String::new();
@@ -26,7 +30,9 @@ pub fn kernel_log() -> String {
         match file.read(&mut record) {
             Ok(0) => break,
             Ok(length) => {
-                if let Some(line) = format_record(&String::from_utf8_lossy(record.get(..length).unwrap_or_default())) {
+                if let Some(line) =
+                    format_record(&String::from_utf8_lossy(record.get(..length).unwrap_or_default()))
+                {
                     log.push_str(&line);
                     log.push('\n');
                 }
@@ -42,14 +48,19 @@ pub fn kernel_log() -> String {
 /// What the kernel says of Secure Boot, if it does: evidence that it is enforced.
 #[must_use]
 pub fn secure_boot_line(log: &str) -> Option<&str> {
-    log.lines().find(|line| line.to_ascii_lowercase().contains("secure boot"))
+    log.lines()
+        .find(|line| line.to_ascii_lowercase().contains("secure boot"))
 }
 
 fn format_record(record: &str) -> Option<String> {
     let (head, text) = record.split_once(';')?;
     let microseconds: u64 = head.split(',').nth(2)?.parse().ok()?;
     let text = text.lines().next().unwrap_or_default();
-    Some(format!("[{:5}.{:06}] {text}", microseconds / 1_000_000, microseconds % 1_000_000))
+    Some(format!(
+        "[{:5}.{:06}] {text}",
+        microseconds / 1_000_000,
+        microseconds % 1_000_000
+    ))
 }
 
 #[cfg(test)]
@@ -60,7 +71,10 @@ mod tests {
     #[test]
     fn a_message_is_shown_as_dmesg_shows_it() {
         let record = "6,339,5140900,-;secureboot: Secure boot enabled\n SUBSYSTEM=x\n";
-        assert_eq!(format_record(record).as_deref(), Some("[    5.140900] secureboot: Secure boot enabled"));
+        assert_eq!(
+            format_record(record).as_deref(),
+            Some("[    5.140900] secureboot: Secure boot enabled")
+        );
         assert!(secure_boot_line("[ 1] x\n[ 2] secureboot: Secure boot enabled\n").is_some());
     }
 

@@ -55,13 +55,23 @@ pub fn smbios() -> Smbios {
         product: read("product_name"),
         serial: read("product_serial"),
         board_serial: read("board_serial"),
-        bios: bios.iter().filter(|text| !text.is_empty()).cloned().collect::<Vec<_>>().join(" "),
+        bios: bios
+            .iter()
+            .filter(|text| !text.is_empty())
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 
 /// One short line without control characters.
 pub(crate) fn tidy(text: &str) -> String {
-    let plain: String = text.trim().chars().filter(|c| !c.is_control()).take(TEXT_MAX_CHARACTERS).collect();
+    let plain: String = text
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(TEXT_MAX_CHARACTERS)
+        .collect();
     plain.trim().to_owned()
 }
 
@@ -82,13 +92,17 @@ fn nics(booted: Option<MacAddr>) -> Vec<NicFacts> {
 
 fn cpu() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let model = text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     tidy(model.map_or("", |(_, name)| name))
 }
 
 fn memory() -> ByteLen {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB"));
+    let total = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB"));
     let kibibytes: u64 = total.and_then(|number| number.trim().parse().ok()).unwrap_or(0);
     ByteLen(kibibytes.saturating_mul(1024))
 }

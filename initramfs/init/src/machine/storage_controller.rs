@@ -22,9 +22,11 @@ fn hidden_disks_in(folder: &Path) -> Vec<String> {
     let mut advice = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let (Some(class), Some(vendor), Some(device)) =
-            (number(&path, "class"), number(&path, "vendor"), number(&path, "device"))
-        else {
+        let (Some(class), Some(vendor), Some(device)) = (
+            number(&path, "class"),
+            number(&path, "vendor"),
+            number(&path, "device"),
+        ) else {
             continue;
         };
         if vendor != INTEL {
@@ -70,6 +72,9 @@ mod tests {
         add(root.path(), "0000:00:0e.0", "0x010400", "0x8086", "0x9a0b");
         let advice = hidden_disks_in(root.path());
         assert_eq!(advice.len(), 2);
-        assert!(advice[1].contains("VMD") && advice[0].contains("RST hides"), "{advice:?}");
+        assert!(
+            advice[1].contains("VMD") && advice[0].contains("RST hides"),
+            "{advice:?}"
+        );
     }
 }

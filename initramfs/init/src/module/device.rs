@@ -4,7 +4,8 @@ use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::socket::{
-        AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt, socket, sockopt,
+        AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, setsockopt,
+        socket, sockopt,
     },
 };
 use std::{
@@ -90,9 +91,10 @@ impl Uevents {
         }
         let mut message = [0u8; 8192];
         match recv(self.socket.as_raw_fd(), &mut message, MsgFlags::empty()) {
-            Ok(length) => {
-                message.get(..length).and_then(added_alias).map_or(Appeared::Nothing, Appeared::Device)
-            }
+            Ok(length) => message
+                .get(..length)
+                .and_then(added_alias)
+                .map_or(Appeared::Nothing, Appeared::Device),
             Err(Errno::ENOBUFS) => Appeared::TooMany,
             Err(_) => Appeared::Nothing,
         }
@@ -101,12 +103,17 @@ impl Uevents {
 
 /// The alias in an event that says that a device appeared: `add@/devices/… 00 ACTION=add 00 … MODALIAS=… 00`.
 fn added_alias(message: &[u8]) -> Option<String> {
-    let mut words = message.split(|byte| *byte == 0).filter_map(|word| std::str::from_utf8(word).ok());
+    let mut words = message
+        .split(|byte| *byte == 0)
+        .filter_map(|word| std::str::from_utf8(word).ok());
     let header = words.next()?;
     if !(header.starts_with("add@") || header.starts_with("change@") || header.starts_with("bind@")) {
         return None;
     }
-    words.find_map(|word| word.strip_prefix("MODALIAS=")).filter(|alias| !alias.is_empty()).map(str::to_owned)
+    words
+        .find_map(|word| word.strip_prefix("MODALIAS="))
+        .filter(|alias| !alias.is_empty())
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -124,7 +131,10 @@ mod tests {
         fs::write(root.path().join("modalias"), "\n").unwrap();
         std::os::unix::fs::symlink(root.path(), deep.join("loop")).unwrap();
         let found = find_aliases(root.path());
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["pci:v00001AF4", "virtio:d00000001v00001AF4"]);
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            ["pci:v00001AF4", "virtio:d00000001v00001AF4"]
+        );
     }
 
     #[test]

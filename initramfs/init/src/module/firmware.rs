@@ -15,7 +15,12 @@ pub fn missing_firmware(kernel_messages: &str) -> BTreeSet<String> {
         .filter_map(|line| {
             let name = match line.split_once("Direct firmware load for ") {
                 Some((_, rest)) => rest.split_once(" failed with error -2")?.0,
-                None => line.split_once("firmware: failed to load ")?.1.split_once(" (-2)")?.0,
+                None => {
+                    line.split_once("firmware: failed to load ")?
+                        .1
+                        .split_once(" (-2)")?
+                        .0
+                }
             };
             let plain = !name.is_empty() && name.len() < 200 && name.chars().all(|c| c.is_ascii_graphic());
             plain.then(|| name.to_owned())
@@ -35,7 +40,10 @@ mod tests {
             b: firmware: failed to load bnx2/b.fw (-2)\n\
             c: firmware: direct-loading firmware tigon/c.bin\n\
             d: Direct firmware load for d.fw failed with error -12\n";
-        assert_eq!(missing_firmware(messages).into_iter().collect::<Vec<_>>(), ["bnx2/b.fw", "rtl_nic/a.fw"]);
+        assert_eq!(
+            missing_firmware(messages).into_iter().collect::<Vec<_>>(),
+            ["bnx2/b.fw", "rtl_nic/a.fw"]
+        );
     }
 
     proptest! {

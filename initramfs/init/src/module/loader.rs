@@ -56,7 +56,11 @@ impl Loader {
         let text = std::fs::read_to_string(&path).map_err(|source| LoadError::Read { path, source })?;
         let table = ModuleTable::parse(&text)?;
         let folder = Path::new("/lib/modules").join(&table.kernel_release);
-        Ok(Self { index: Index::new(table), folder, done: BTreeSet::new() })
+        Ok(Self {
+            index: Index::new(table),
+            folder,
+            done: BTreeSet::new(),
+        })
     }
 
     /// Loads whatever drives this alias, or the module of this name, and what it needs. Empty if there is nothing.
@@ -64,9 +68,15 @@ impl Loader {
         let order = self.index.order(wish);
         let mut outcomes = Vec::new();
         for number in order {
-            let Some(module) = self.index.table().modules.get(number) else { continue };
+            let Some(module) = self.index.table().modules.get(number) else {
+                continue;
+            };
             let name = module.name.clone();
-            let result = if self.done.insert(number) { self.give(&module.path) } else { Ok(()) };
+            let result = if self.done.insert(number) {
+                self.give(&module.path)
+            } else {
+                Ok(())
+            };
             outcomes.push(Outcome { name, result });
         }
         outcomes

@@ -30,7 +30,9 @@ pub fn attend_devices() {
     let mut loader = match Loader::open() {
         Ok(loader) => loader,
         Err(error) => {
-            screen::say(&format!("no kernel modules: {error}; only what the kernel has built in will work"));
+            screen::say(&format!(
+                "no kernel modules: {error}; only what the kernel has built in will work"
+            ));
             settle();
             return;
         }
@@ -38,7 +40,9 @@ pub fn attend_devices() {
     // Listening comes first: what appears while we walk is in one of the two.
     let events = Uevents::listen();
     if let Err(error) = &events {
-        screen::say(&format!("cannot listen for new devices: {error}; plug everything in and restart the machine"));
+        screen::say(&format!(
+            "cannot listen for new devices: {error}; plug everything in and restart the machine"
+        ));
     }
     let started = Instant::now();
     let mut seen = BTreeSet::new();
@@ -47,7 +51,10 @@ pub fn attend_devices() {
     }
     crate::process::mount_firmware_variables();
     load_new(&mut loader, &mut seen);
-    screen::log(&format!("first devices served after {:.1} s", started.elapsed().as_secs_f64()));
+    screen::log(&format!(
+        "first devices served after {:.1} s",
+        started.elapsed().as_secs_f64()
+    ));
     // A driver makes new devices, which need drivers: from here on each announces itself.
     let mut quiet_since = Instant::now();
     let mut settled = false;
@@ -69,7 +76,10 @@ pub fn attend_devices() {
             settled = !load_new(&mut loader, &mut seen) || started.elapsed() > PATIENCE;
             if settled {
                 let seconds = started.elapsed().as_secs_f64();
-                screen::log(&format!("{} kernel modules loaded, devices settled after {seconds:.1} s", loader.loaded()));
+                screen::log(&format!(
+                    "{} kernel modules loaded, devices settled after {seconds:.1} s",
+                    loader.loaded()
+                ));
                 settle();
             }
         }

@@ -21,10 +21,17 @@ impl Index {
         for (number, module) in table.modules.iter_mut().enumerate() {
             by_name.insert(module.name.clone(), number);
             for alias in std::mem::take(&mut module.aliases) {
-                by_bus.entry(bus(&alias).to_owned()).or_default().push((alias, number));
+                by_bus
+                    .entry(bus(&alias).to_owned())
+                    .or_default()
+                    .push((alias, number));
             }
         }
-        Self { table, by_name, by_bus }
+        Self {
+            table,
+            by_name,
+            by_bus,
+        }
     }
 
     /// The modules.
@@ -73,7 +80,11 @@ impl Index {
 
 fn bus(alias: &str) -> &str {
     let bus = alias.split(':').next().unwrap_or_default();
-    if bus.len() == alias.len() || bus.contains(['*', '?', '[']) { "" } else { bus }
+    if bus.len() == alias.len() || bus.contains(['*', '?', '[']) {
+        ""
+    } else {
+        bus
+    }
 }
 
 #[cfg(test)]
@@ -85,7 +96,11 @@ mod tests {
     }
 
     fn names(index: &Index, wish: &str) -> Vec<String> {
-        index.order(wish).into_iter().map(|number| index.table().modules[number].name.clone()).collect()
+        index
+            .order(wish)
+            .into_iter()
+            .map(|number| index.table().modules[number].name.clone())
+            .collect()
     }
 
     #[test]
@@ -112,7 +127,9 @@ mod tests {
 
     #[test]
     fn every_driver_that_means_a_device_is_loaded() {
-        let index = index("module ehci a\nalias pci:*bc0Csc03i20*\nmodule special b\nalias pci:v1*\nmodule any c\nalias *bc0C*\n");
+        let index = index(
+            "module ehci a\nalias pci:*bc0Csc03i20*\nmodule special b\nalias pci:v1*\nmodule any c\nalias *bc0C*\n",
+        );
         assert_eq!(names(&index, "pci:v1bc0Csc03i20"), ["ehci", "special", "any"]);
     }
 }

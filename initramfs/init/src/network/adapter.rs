@@ -31,7 +31,9 @@ pub fn list_adapters(booted: Option<MacAddr>) -> Vec<Adapter> {
 
 fn list_adapters_in(folder: &Path, booted: Option<MacAddr>) -> Vec<Adapter> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut adapters: Vec<Adapter> = entries.filter_map(|entry| read_adapter(&entry.path(), booted)).collect();
+    let mut adapters: Vec<Adapter> = entries
+        .filter_map(|entry| read_adapter(&entry.path(), booted))
+        .collect();
     adapters.sort_by(|left, right| (!left.booted, &left.name).cmp(&(!right.booted, &right.name)));
     adapters
 }
@@ -39,14 +41,19 @@ fn list_adapters_in(folder: &Path, booted: Option<MacAddr>) -> Vec<Adapter> {
 /// Whether the cable carries a signal. The kernel knows only while the adapter is up.
 #[must_use]
 pub fn has_carrier(name: &str) -> bool {
-    fs::read_to_string(Path::new("/sys/class/net").join(name).join("carrier")).is_ok_and(|text| text.trim() == "1")
+    fs::read_to_string(Path::new("/sys/class/net").join(name).join("carrier"))
+        .is_ok_and(|text| text.trim() == "1")
 }
 
 /// ARPHRD_ETHER in `include/uapi/linux/if_arp.h`.
 const ETHERNET: &str = "1";
 
 fn read_adapter(path: &Path, booted: Option<MacAddr>) -> Option<Adapter> {
-    let read = |file: &str| fs::read_to_string(path.join(file)).ok().map(|text| text.trim().to_owned());
+    let read = |file: &str| {
+        fs::read_to_string(path.join(file))
+            .ok()
+            .map(|text| text.trim().to_owned())
+    };
     // Without a device behind it, it is a bridge or a tunnel.
     let device = path.join("device");
     if read("type")? != ETHERNET || !device.exists() || path.join("wireless").exists() {
@@ -94,7 +101,10 @@ mod tests {
         fs::write(bridge.join("type"), "1\n").unwrap();
         fs::write(bridge.join("address"), "52:54:00:00:00:03\n").unwrap();
         let adapters = list_adapters_in(&root.path().join("class"), "52:54:00:00:00:02".parse().ok());
-        let seen: Vec<_> = adapters.iter().map(|adapter| (adapter.name.as_str(), adapter.booted, adapter.usb)).collect();
+        let seen: Vec<_> = adapters
+            .iter()
+            .map(|adapter| (adapter.name.as_str(), adapter.booted, adapter.usb))
+            .collect();
         assert_eq!(seen, [("eth1", true, true), ("eth0", false, false)]);
         assert_eq!((adapters[1].driver.as_str(), adapters[1].index), ("e1000e", 3));
     }

@@ -36,7 +36,9 @@ pub fn set_address(name: &str, address: Ipv4Addr, prefix_bits: u8) -> io::Result
     let mut request = request(name)?;
     request.ifr_ifru.ifru_addr = socket_address(address);
     call(&socket, libc::SIOCSIFADDR, &mut request)?;
-    let mask = u32::MAX.checked_shl(32u32.saturating_sub(prefix_bits.into())).unwrap_or(0);
+    let mask = u32::MAX
+        .checked_shl(32u32.saturating_sub(prefix_bits.into()))
+        .unwrap_or(0);
     request.ifr_ifru.ifru_netmask = socket_address(Ipv4Addr::from(mask));
     call(&socket, libc::SIOCSIFNETMASK, &mut request)?;
     request.ifr_ifru.ifru_broadaddr = socket_address(Ipv4Addr::from(u32::from(address) | !mask));
@@ -80,14 +82,23 @@ pub fn add_default_route(name: &str, router: Ipv4Addr, metric: u16) -> io::Resul
 }
 
 fn control_socket() -> io::Result<OwnedFd> {
-    Ok(socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?)
+    Ok(socket(
+        AddressFamily::Inet,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?)
 }
 
 #[expect(unsafe_code, reason = "nix has no call for interface requests")]
 fn call(socket: &OwnedFd, code: libc::Ioctl, request: &mut libc::ifreq) -> io::Result<()> {
     // SAFETY: all codes used here read or write one ifreq, and this one lives until the call returns.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), code, std::ptr::from_mut(request)) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 #[expect(unsafe_code, reason = "the kernel's request is a union")]
@@ -102,7 +113,10 @@ fn request(name: &str) -> io::Result<libc::ifreq> {
 fn interface_name(name: &str) -> io::Result<[libc::c_char; libc::IFNAMSIZ]> {
     let mut field = [0; libc::IFNAMSIZ];
     if name.is_empty() || name.len() >= field.len() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "no name of an interface"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "no name of an interface",
+        ));
     }
     for (to, from) in field.iter_mut().zip(name.bytes()) {
         *to = libc::c_char::from_ne_bytes([from]);
@@ -116,7 +130,10 @@ fn socket_address(address: Ipv4Addr) -> libc::sockaddr {
     for (to, from) in data[2..6].iter_mut().zip(address.octets()) {
         *to = libc::c_char::from_ne_bytes([from]);
     }
-    libc::sockaddr { sa_family: u16::try_from(libc::AF_INET).unwrap_or(0), sa_data: data }
+    libc::sockaddr {
+        sa_family: u16::try_from(libc::AF_INET).unwrap_or(0),
+        sa_data: data,
+    }
 }
 
 #[cfg(test)]

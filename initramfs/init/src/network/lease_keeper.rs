@@ -89,7 +89,9 @@ impl LeaseKeeper {
                 Step::Wait => {}
                 // A full queue loses it, as the network might; it is sent again.
                 Step::Send(packet) => match socket.broadcast(&packet) {
-                    Err(error) if error.kind() != io::ErrorKind::WouldBlock && !self.is_there() => return Err(error),
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock && !self.is_there() => {
+                        return Err(error);
+                    }
                     _ => {}
                 },
                 Step::Bound(lease) => return Ok(Some(lease)),
@@ -103,7 +105,9 @@ impl LeaseKeeper {
         if let Some(mtu) = lease.mtu
             && let Err(error) = interface::set_mtu(name, mtu)
         {
-            screen::log(&format!("{name}: packets of {mtu} bytes, as the server wishes: {error}"));
+            screen::log(&format!(
+                "{name}: packets of {mtu} bytes, as the server wishes: {error}"
+            ));
         }
         if let Some(router) = lease.router
             && let Err(error) = interface::add_default_route(name, router, self.metric)

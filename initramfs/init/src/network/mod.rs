@@ -62,12 +62,16 @@ impl Network {
     /// # Errors
     /// No thread can be started.
     pub fn attend(booted: Option<MacAddr>, uuid: Option<uuid::Uuid>) -> std::io::Result<Self> {
-        let network = Self { shared: Arc::default() };
+        let network = Self {
+            shared: Arc::default(),
+        };
         let attending = network.clone();
         if let Err(error) = interface::set_up("lo") {
             screen::log(&format!("loopback: {error}"));
         }
-        std::thread::Builder::new().name("adapters".into()).spawn(move || attending.look_for_adapters(booted, uuid))?;
+        std::thread::Builder::new()
+            .name("adapters".into())
+            .spawn(move || attending.look_for_adapters(booted, uuid))?;
         Ok(network)
     }
 
@@ -82,11 +86,18 @@ impl Network {
             if states.values().any(|state| matches!(state, State::Bound(_))) {
                 return Ok(());
             }
-            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+            let Some(left) = deadline
+                .checked_duration_since(Instant::now())
+                .filter(|left| !left.is_zero())
+            else {
                 return Err(trouble(states.values()));
             };
-            states =
-                self.shared.changed.wait_timeout(states, left).unwrap_or_else(PoisonError::into_inner).0;
+            states = self
+                .shared
+                .changed
+                .wait_timeout(states, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -100,9 +111,18 @@ impl Network {
                     continue;
                 }
                 attended.insert(adapter.name.clone(), adapter.mac);
-                let metric = if adapter.booted { 10 } else { 100 + u16::try_from(place).unwrap_or(0) };
+                let metric = if adapter.booted {
+                    10
+                } else {
+                    100 + u16::try_from(place).unwrap_or(0)
+                };
                 let (network, name) = (self.clone(), adapter.name.clone());
-                let keeper = lease_keeper::LeaseKeeper { network, adapter, uuid, metric };
+                let keeper = lease_keeper::LeaseKeeper {
+                    network,
+                    adapter,
+                    uuid,
+                    metric,
+                };
                 let thread = std::thread::Builder::new().name(name.clone());
                 if let Err(error) = thread.spawn(move || keeper.keep()) {
                     self.set(&name, State::Failed(error.to_string()));
@@ -121,7 +141,11 @@ impl Network {
     }
 
     fn forget(&self, name: &str) {
-        self.shared.states.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.shared
+            .states
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name);
         self.shared.changed.notify_all();
     }
 }
@@ -138,7 +162,9 @@ fn trouble<'a>(states: impl Iterator<Item = &'a State> + Clone) -> Trouble {
         _ => None,
     });
     match failure {
-        Some(why) if states.into_iter().all(|state| matches!(state, State::Failed(_))) => Trouble::Failed(why),
+        Some(why) if states.into_iter().all(|state| matches!(state, State::Failed(_))) => {
+            Trouble::Failed(why)
+        }
         _ => Trouble::NoCarrier,
     }
 }
@@ -153,7 +179,10 @@ mod tests {
         let failed = State::Failed("no memory".into());
         assert_eq!(trouble([].iter()), Trouble::NoAdapter);
         assert_eq!(trouble([State::NoCarrier, asking].iter()), Trouble::NoAddress);
-        assert_eq!(trouble([State::NoCarrier, failed.clone()].iter()), Trouble::NoCarrier);
+        assert_eq!(
+            trouble([State::NoCarrier, failed.clone()].iter()),
+            Trouble::NoCarrier
+        );
         assert_eq!(trouble([failed].iter()), Trouble::Failed("no memory".into()));
     }
 }

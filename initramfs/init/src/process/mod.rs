@@ -35,8 +35,13 @@ pub fn run() -> ! {
     for trouble in troubles {
         screen::say(&format!("warning: {trouble}"));
     }
-    if let Err(error) = std::thread::Builder::new().name("modules".into()).spawn(module::attend_devices) {
-        screen::say(&format!("cannot start loading modules: {error}; restart the machine"));
+    if let Err(error) = std::thread::Builder::new()
+        .name("modules".into())
+        .spawn(module::attend_devices)
+    {
+        screen::say(&format!(
+            "cannot start loading modules: {error}; restart the machine"
+        ));
     }
     supervise()
 }
@@ -49,19 +54,30 @@ fn supervise() -> ! {
         match start_agent() {
             Ok(child) => {
                 let end = wait_for(Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)));
-                screen::say(&format!("the agent ended ({end}); it is started again and goes on where it was"));
+                screen::say(&format!(
+                    "the agent ended ({end}); it is started again and goes on where it was"
+                ));
             }
             Err(error) => {
-                screen::say(&format!("the agent does not start: {error}; if it stays so, restart the machine"));
+                screen::say(&format!(
+                    "the agent does not start: {error}; if it stays so, restart the machine"
+                ));
             }
         }
-        pause = if started.elapsed() > SOUND_LIFE { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        pause = if started.elapsed() > SOUND_LIFE {
+            SHORTEST_PAUSE
+        } else {
+            (pause * 2).min(LONGEST_PAUSE)
+        };
         std::thread::sleep(pause);
     }
 }
 
 fn start_agent() -> std::io::Result<Child> {
-    Command::new("/proc/self/exe").arg("agent").current_dir("/").spawn()
+    Command::new("/proc/self/exe")
+        .arg("agent")
+        .current_dir("/")
+        .spawn()
 }
 
 /// Waits until this child has ended; takes in whatever else ends meanwhile. Says how it ended.

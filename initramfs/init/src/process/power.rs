@@ -17,7 +17,9 @@ fn end(mode: RebootMode, what: &str) {
     // What was restored is flushed already; this is for anything else.
     nix::unistd::sync();
     let Err(error) = reboot(mode);
-    screen::say(&format!("cannot {what}: {error}; switch the machine off by its button"));
+    screen::say(&format!(
+        "cannot {what}: {error}; switch the machine off by its button"
+    ));
 }
 
 /// Asks UEFI firmware to start from a disk at the next boot, once, if it has an entry for one. Says which.

@@ -14,7 +14,10 @@ pub const FOLDER: &str = "/run/amorce";
 /// # Errors
 /// It cannot be made.
 pub fn create() -> io::Result<()> {
-    std::fs::DirBuilder::new().mode(0o700).recursive(true).create(FOLDER)
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .recursive(true)
+        .create(FOLDER)
 }
 
 /// Where a file of this name is.
@@ -33,8 +36,12 @@ pub fn write(name: &str, content: &[u8]) -> io::Result<()> {
 
 fn write_into(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!("{name}.new"));
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(content)?;
     std::fs::rename(&temporary, folder.join(name))
 }

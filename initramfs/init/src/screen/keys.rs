@@ -53,13 +53,19 @@ impl Keys {
         let mut consoles: Vec<(PathBuf, File)> = Vec::new();
         for path in console_paths() {
             let flags = nix::fcntl::OFlag::O_NOCTTY | nix::fcntl::OFlag::O_NONBLOCK;
-            let options = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&path);
+            let options = OpenOptions::new()
+                .read(true)
+                .custom_flags(flags.bits())
+                .open(&path);
             if let Ok(file) = options {
                 take_keys_at_once(&file);
                 consoles.push((path, file));
             }
         }
-        Self { consoles, console: "/dev/console".into() }
+        Self {
+            consoles,
+            console: "/dev/console".into(),
+        }
     }
 
     /// Waits for a key, at most this long.
@@ -68,8 +74,11 @@ impl Keys {
             std::thread::sleep(limit);
             return None;
         }
-        let mut wait: Vec<PollFd<'_>> =
-            self.consoles.iter().map(|(_, file)| PollFd::new(file.as_fd(), PollFlags::POLLIN)).collect();
+        let mut wait: Vec<PollFd<'_>> = self
+            .consoles
+            .iter()
+            .map(|(_, file)| PollFd::new(file.as_fd(), PollFlags::POLLIN))
+            .collect();
         let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
         if !matches!(poll(&mut wait, limit), Ok(1..)) {
             return None;
@@ -109,7 +118,13 @@ pub fn shell(console: &Path) -> bool {
     let open = || OpenOptions::new().read(true).write(true).open(console);
     if let (Ok(input), Ok(output), Ok(errors)) = (open(), open(), open()) {
         restore_lines(&input);
-        let status = Command::new("/bin/busybox").arg0("sh").current_dir("/").stdin(input).stdout(output).stderr(errors).status();
+        let status = Command::new("/bin/busybox")
+            .arg0("sh")
+            .current_dir("/")
+            .stdin(input)
+            .stdout(output)
+            .stderr(errors)
+            .status();
         if let Err(error) = status {
             super::say(&format!("the shell does not start: {error}"));
         }
@@ -131,9 +146,13 @@ fn restore_lines(console: &File) {
 
 fn change_lines(console: &File, lines: bool) {
     if let Ok(mut settings) = tcgetattr(console) {
-        settings.local_flags.set(LocalFlags::ICANON | LocalFlags::ECHO, lines);
+        settings
+            .local_flags
+            .set(LocalFlags::ICANON | LocalFlags::ECHO, lines);
         // Without a modem on the line it is still a line.
-        settings.control_flags.insert(ControlFlags::CLOCAL | ControlFlags::CREAD);
+        settings
+            .control_flags
+            .insert(ControlFlags::CLOCAL | ControlFlags::CREAD);
         let _ = tcsetattr(console, SetArg::TCSANOW, &settings);
     }
 }

@@ -65,7 +65,10 @@ fn show(line: &str) {
 /// Devices that the kernel's own messages go to; `/dev/console` alone would be the last of them.
 pub(crate) fn console_paths() -> Vec<PathBuf> {
     let active = std::fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
-    let mut paths: Vec<PathBuf> = active.split_ascii_whitespace().map(|name| PathBuf::from("/dev").join(name)).collect();
+    let mut paths: Vec<PathBuf> = active
+        .split_ascii_whitespace()
+        .map(|name| PathBuf::from("/dev").join(name))
+        .collect();
     if paths.is_empty() {
         paths.push("/dev/console".into());
     }
@@ -74,7 +77,13 @@ pub(crate) fn console_paths() -> Vec<PathBuf> {
 
 fn open_consoles() -> Vec<File> {
     let flags = nix::fcntl::OFlag::O_NOCTTY | nix::fcntl::OFlag::O_NONBLOCK;
-    let open = |path: PathBuf| OpenOptions::new().write(true).custom_flags(flags.bits()).open(path).ok();
+    let open = |path: PathBuf| {
+        OpenOptions::new()
+            .write(true)
+            .custom_flags(flags.bits())
+            .open(path)
+            .ok()
+    };
     console_paths().into_iter().filter_map(open).collect()
 }
 

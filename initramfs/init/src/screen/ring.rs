@@ -31,7 +31,12 @@ fn append_at(path: &PathBuf, line: &str, since_boot: Duration) {
         let rest = read_end_at(path, usize::try_from(FULL / 2).unwrap_or(0));
         let _ = std::fs::write(path, rest);
     }
-    if let Ok(mut file) = OpenOptions::new().append(true).create(true).mode(0o600).open(path) {
+    if let Ok(mut file) = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+    {
         let text = format!("[{:9.3}] {line}\n", since_boot.as_secs_f64());
         let _ = file.write_all(text.as_bytes());
     }
@@ -56,7 +61,9 @@ pub fn cut_beginning(text: &str, limit: usize) -> &str {
 }
 
 fn since_boot() -> Duration {
-    nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).map(Duration::from).unwrap_or_default()
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME)
+        .map(Duration::from)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -68,11 +75,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         for number in 0..20_000 {
-            append_at(&path, &format!("line {number} with some words"), Duration::from_millis(number));
+            append_at(
+                &path,
+                &format!("line {number} with some words"),
+                Duration::from_millis(number),
+            );
         }
         assert!(path.metadata().unwrap().len() <= FULL + 100);
         let end = read_end_at(&path, 100);
-        assert!(end.starts_with('[') && end.ends_with("line 19999 with some words\n"), "{end}");
+        assert!(
+            end.starts_with('[') && end.ends_with("line 19999 with some words\n"),
+            "{end}"
+        );
     }
 
     #[test]

@@ -121,7 +121,11 @@ pub fn speak(language: &str) {
 /// The texts in the language spoken.
 #[must_use]
 pub fn words() -> &'static Words {
-    if SPEAKS_FRENCH.load(Ordering::Relaxed) { &FRENCH } else { &ENGLISH }
+    if SPEAKS_FRENCH.load(Ordering::Relaxed) {
+        &FRENCH
+    } else {
+        &ENGLISH
+    }
 }
 
 static SPEAKS_FRENCH: AtomicBool = AtomicBool::new(false);
@@ -133,7 +137,9 @@ pub fn fill(text: &str, values: &[&str]) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         filled.push_str(before);
-        let value = after.split_once('}').and_then(|(number, after)| Some((values.get(number.parse::<usize>().ok()?)?, after)));
+        let value = after
+            .split_once('}')
+            .and_then(|(number, after)| Some((values.get(number.parse::<usize>().ok()?)?, after)));
         match value {
             Some((value, after)) => {
                 filled.push_str(value);
@@ -161,7 +167,11 @@ mod tests {
 
     #[test]
     fn both_languages_fill_the_same_marks() {
-        let marks = |text: &str| (0..6).filter(|n| text.contains(&format!("{{{n}}}"))).collect::<Vec<_>>();
+        let marks = |text: &str| {
+            (0..6)
+                .filter(|n| text.contains(&format!("{{{n}}}")))
+                .collect::<Vec<_>>()
+        };
         for (english, french) in [
             (ENGLISH.progress, FRENCH.progress),
             (ENGLISH.step_done, FRENCH.step_done),

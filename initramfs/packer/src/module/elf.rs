@@ -40,11 +40,18 @@ pub fn find_section<'a>(file: &'a [u8], name: &str) -> Result<&'a [u8], &'static
         let start = number(header, 0x18, 8)?;
         file.get(start..start.checked_add(number(header, 0x20, 8)?)?)
     };
-    let names = header(names_index).and_then(bytes).ok_or("its section names are not there")?;
+    let names = header(names_index)
+        .and_then(bytes)
+        .ok_or("its section names are not there")?;
     for index in 0..count {
         let header = header(index).ok_or(truncated)?;
-        let found = number(header, 0, 4).and_then(|start| names.get(start..)).ok_or(truncated)?;
-        if found.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0)) {
+        let found = number(header, 0, 4)
+            .and_then(|start| names.get(start..))
+            .ok_or(truncated)?;
+        if found
+            .strip_prefix(name.as_bytes())
+            .is_some_and(|rest| rest.first() == Some(&0))
+        {
             return bytes(header).ok_or(truncated);
         }
     }
@@ -57,7 +64,10 @@ const TYPE_WITHOUT_BYTES: usize = 8;
 /// A little-endian number of `len` ≤ 8 bytes.
 fn number(bytes: &[u8], offset: usize, len: usize) -> Option<usize> {
     let field = bytes.get(offset..offset.checked_add(len)?)?;
-    let value = field.iter().rev().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
+    let value = field
+        .iter()
+        .rev()
+        .fold(0u64, |value, byte| value << 8 | u64::from(*byte));
     usize::try_from(value).ok()
 }
 
@@ -76,7 +86,11 @@ pub(crate) mod tests {
         let content_at = file.len();
         file.extend_from_slice(content);
         let table_at = file.len();
-        for (name, at, len) in [(0, 0, 0), (1, names_at, names.len()), (11, content_at, content.len())] {
+        for (name, at, len) in [
+            (0, 0, 0),
+            (1, names_at, names.len()),
+            (11, content_at, content.len()),
+        ] {
             let mut header = [0u8; 64];
             header[0..4].copy_from_slice(&u32::try_from(name).unwrap().to_le_bytes());
             header[4..8].copy_from_slice(&1u32.to_le_bytes());

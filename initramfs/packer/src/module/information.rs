@@ -37,7 +37,10 @@ impl ModuleInformation {
     pub fn parse(section: &[u8]) -> Self {
         let mut information = Self::default();
         for word in section.split(|byte| *byte == 0) {
-            let Some((key, value)) = std::str::from_utf8(word).ok().and_then(|word| word.split_once('=')) else {
+            let Some((key, value)) = std::str::from_utf8(word)
+                .ok()
+                .and_then(|word| word.split_once('='))
+            else {
                 continue;
             };
             // A line of the table is a word and its value: what could not be read back is left out.
@@ -75,12 +78,20 @@ impl ModuleInformation {
 }
 
 fn names(value: &str, separator: impl Fn(char) -> bool) -> Vec<String> {
-    value.split(separator).map(str::trim).filter(|name| !name.is_empty()).map(normalise_alias).collect()
+    value
+        .split(separator)
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(normalise_alias)
+        .collect()
 }
 
 /// A firmware name is a path below `/lib/firmware` that stays there.
 fn is_relative(name: &str) -> bool {
-    !name.starts_with('/') && !name.split('/').any(|part| part.is_empty() || part == "." || part == "..")
+    !name.starts_with('/')
+        && !name
+            .split('/')
+            .any(|part| part.is_empty() || part == "." || part == "..")
 }
 
 #[cfg(test)]
@@ -94,7 +105,10 @@ mod tests {
             depends=mii,libphy,snd-hda\0alias=pci:v0*\0alias=platform:a-b\0weakdep=one two\0broken";
         let information = ModuleInformation::parse(section);
         assert_eq!(information.needs, ["mii", "libphy", "snd_hda"]);
-        assert_eq!((information.before, information.after), (vec!["realtek_phy".into()], vec!["mpls_gso".into()]));
+        assert_eq!(
+            (information.before, information.after),
+            (vec!["realtek_phy".into()], vec!["mpls_gso".into()])
+        );
         assert_eq!(information.weak, ["one", "two"]);
         assert_eq!(information.aliases, ["pci:v0*", "platform:a_b"]);
         assert_eq!(information.firmware, ["rtl_nic/a.fw"]);
@@ -102,7 +116,10 @@ mod tests {
 
     #[test]
     fn a_module_that_needs_nothing_says_so_with_an_empty_word() {
-        assert_eq!(ModuleInformation::parse(b"depends=\0").needs, Vec::<String>::new());
+        assert_eq!(
+            ModuleInformation::parse(b"depends=\0").needs,
+            Vec::<String>::new()
+        );
     }
 
     proptest! {

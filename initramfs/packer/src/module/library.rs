@@ -46,7 +46,10 @@ impl Library {
     /// # Errors
     /// The folder has no modules, several kernels' modules, or cannot be read.
     pub fn open(package: &Path) -> Result<Self> {
-        let missing = |what| Error::NoKernel { folder: package.to_owned(), what };
+        let missing = |what| Error::NoKernel {
+            folder: package.to_owned(),
+            what,
+        };
         let parent = ["lib/modules", "usr/lib/modules"]
             .iter()
             .map(|folder| package.join(folder))
@@ -56,7 +59,11 @@ impl Library {
         let [folder] = releases.as_slice() else {
             return Err(missing("single folder below lib/modules"));
         };
-        let release = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let release = folder
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+            .to_owned();
         if release.is_empty() || release.contains(char::is_whitespace) {
             return Err(missing("release name that we can read"));
         }
@@ -67,13 +74,23 @@ impl Library {
         }
         let list = folder.join("modules.builtin");
         let list = read_bounded(&list, LIST_MAX_LEN)?;
-        let built_in = String::from_utf8_lossy(&list).lines().filter_map(|line| module_name(Path::new(line))).collect();
-        Ok(Self { release, folder: folder.clone(), paths, built_in })
+        let built_in = String::from_utf8_lossy(&list)
+            .lines()
+            .filter_map(|line| module_name(Path::new(line)))
+            .collect();
+        Ok(Self {
+            release,
+            folder: folder.clone(),
+            paths,
+            built_in,
+        })
     }
 
     /// Names and paths of all modules, in order of their names.
     pub fn modules(&self) -> impl Iterator<Item = (&str, &Path)> {
-        self.paths.iter().map(|(name, path)| (name.as_str(), path.as_path()))
+        self.paths
+            .iter()
+            .map(|(name, path)| (name.as_str(), path.as_path()))
     }
 
     /// Whether the kernel holds this module in itself.
@@ -98,12 +115,22 @@ impl Library {
         };
         let file = self.folder.join(relative);
         let bytes = unpack(&file, read_bounded(&file, MODULE_MAX_LEN)?)?;
-        let section =
-            find_section(&bytes, ".modinfo").map_err(|reason| Error::Module { path: file.clone(), reason })?;
+        let section = find_section(&bytes, ".modinfo").map_err(|reason| Error::Module {
+            path: file.clone(),
+            reason,
+        })?;
         let information = ModuleInformation::parse(section);
-        let text = relative.to_str().ok_or(Error::Name { path: file, reason: "its name is not UTF-8" })?;
+        let text = relative.to_str().ok_or(Error::Name {
+            path: file,
+            reason: "its name is not UTF-8",
+        })?;
         let end = text.find(".ko").map_or(text.len(), |at| at + ".ko".len());
-        Ok(Some(Module { name: name.to_owned(), path: text[..end].to_owned(), bytes, information }))
+        Ok(Some(Module {
+            name: name.to_owned(),
+            path: text[..end].to_owned(),
+            bytes,
+            information,
+        }))
     }
 }
 
@@ -117,13 +144,20 @@ fn module_name(path: &Path) -> Option<String> {
 /// Folders deeper than this are no kernel's.
 const DEPTH_MAX: usize = 12;
 
-fn find_modules(root: &Path, folder: &Path, depth: usize, found: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+fn find_modules(
+    root: &Path,
+    folder: &Path,
+    depth: usize,
+    found: &mut BTreeMap<String, PathBuf>,
+) -> Result<()> {
     if depth > DEPTH_MAX {
         return Ok(());
     }
     for path in folder_entries(folder)? {
         // `build` and `source` are links to elsewhere; modules and their folders never are.
-        let kind = std::fs::symlink_metadata(&path).map_err(Error::file("look at", &path))?.file_type();
+        let kind = std::fs::symlink_metadata(&path)
+            .map_err(Error::file("look at", &path))?
+            .file_type();
         if kind.is_dir() {
             find_modules(root, &path, depth + 1, found)?;
         } else if let (true, Some(name)) = (kind.is_file(), module_name(&path))
@@ -150,14 +184,22 @@ pub(crate) fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
     let limit = MODULE_MAX_LEN + 1;
     let read = match path.extension().and_then(|extension| extension.to_str()) {
-        Some("xz") => lzma_rust2::XzReader::new(bytes.as_slice(), true).take(limit).read_to_end(&mut plain),
-        Some("zst") => zstd::Decoder::new(bytes.as_slice()).and_then(|reader| reader.take(limit).read_to_end(&mut plain)),
+        Some("xz") => lzma_rust2::XzReader::new(bytes.as_slice(), true)
+            .take(limit)
+            .read_to_end(&mut plain),
+        Some("zst") => {
+            zstd::Decoder::new(bytes.as_slice()).and_then(|reader| reader.take(limit).read_to_end(&mut plain))
+        }
         _ => return Ok(bytes),
     };
     let length = read.map_err(Error::file("unpack", path))?;
     let bytes = u64::try_from(length).unwrap_or(u64::MAX);
     if bytes > MODULE_MAX_LEN {
-        return Err(Error::TooLarge { path: path.to_owned(), bytes, limit: MODULE_MAX_LEN });
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+            bytes,
+            limit: MODULE_MAX_LEN,
+        });
     }
     Ok(plain)
 }
@@ -174,17 +216,32 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         let elf = elf_with_modinfo(b"depends=mii\0alias=pci:v1*\0");
         std::fs::write(folder.join("plain-one.ko"), &elf).unwrap();
-        std::fs::write(folder.join("packed.ko.zst"), zstd::encode_all(elf.as_slice(), 3).unwrap()).unwrap();
+        std::fs::write(
+            folder.join("packed.ko.zst"),
+            zstd::encode_all(elf.as_slice(), 3).unwrap(),
+        )
+        .unwrap();
         std::fs::write(folder.join("readme.txt"), "no module").unwrap();
-        std::fs::write(package.path().join("lib/modules/6.1.0-test/modules.builtin"), "kernel/fs/nls/nls-base.ko\n").unwrap();
+        std::fs::write(
+            package.path().join("lib/modules/6.1.0-test/modules.builtin"),
+            "kernel/fs/nls/nls-base.ko\n",
+        )
+        .unwrap();
         let library = Library::open(package.path()).unwrap();
         assert_eq!(library.release, "6.1.0-test");
-        assert_eq!(library.modules().map(|(name, _)| name).collect::<Vec<_>>(), ["packed", "plain_one"]);
+        assert_eq!(
+            library.modules().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["packed", "plain_one"]
+        );
         assert!(library.is_built_in("nls_base"));
         for name in ["packed", "plain_one"] {
             let module = library.read(name).unwrap().unwrap();
             assert_eq!(module.bytes, elf);
-            assert!(module.path.ends_with(".ko") && module.path.starts_with("kernel/"), "{}", module.path);
+            assert!(
+                module.path.ends_with(".ko") && module.path.starts_with("kernel/"),
+                "{}",
+                module.path
+            );
             assert_eq!(module.information.needs, ["mii"]);
         }
         assert!(library.read("other").unwrap().is_none());
@@ -194,6 +251,9 @@ mod tests {
     fn a_folder_that_is_no_kernel_package_is_refused_with_the_remedy() {
         let package = tempfile::tempdir().unwrap();
         let error = Library::open(package.path()).unwrap_err().to_string();
-        assert!(error.contains("lib/modules") && error.contains("dpkg -x"), "{error}");
+        assert!(
+            error.contains("lib/modules") && error.contains("dpkg -x"),
+            "{error}"
+        );
     }
 }

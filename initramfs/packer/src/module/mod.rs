@@ -8,6 +8,6 @@ mod library;
 mod selection;
 
 pub use information::ModuleInformation;
-pub(crate) use library::{folder_entries, unpack};
 pub use library::{Library, Module};
+pub(crate) use library::{folder_entries, unpack};
 pub use selection::{Selection, select};

@@ -163,27 +163,49 @@ pub fn select(library: &Library) -> Result<Selection> {
             continue;
         };
         let information = &module.information;
-        let wishes = [&information.needs, &information.before, &information.after, &information.weak];
+        let wishes = [
+            &information.needs,
+            &information.before,
+            &information.after,
+            &information.weak,
+        ];
         waiting.extend(wishes.into_iter().flatten().cloned());
         chosen.insert(module.name.clone(), module);
     }
     let modules: Vec<Module> = chosen.into_values().collect();
     let records = modules.iter().map(|module| record(module, library)).collect();
-    let table = ModuleTable { kernel_release: library.release.clone(), modules: records };
-    Ok(Selection { table, modules, unmet })
+    let table = ModuleTable {
+        kernel_release: library.release.clone(),
+        modules: records,
+    };
+    Ok(Selection {
+        table,
+        modules,
+        unmet,
+    })
 }
 
 impl Selection {
     /// Firmware files that the chosen modules may ask for, each once.
     #[must_use]
     pub fn firmware(&self) -> BTreeSet<&str> {
-        self.modules.iter().flat_map(|module| &module.information.firmware).map(String::as_str).collect()
+        self.modules
+            .iter()
+            .flat_map(|module| &module.information.firmware)
+            .map(String::as_str)
+            .collect()
     }
 }
 
 fn record(module: &Module, library: &Library) -> ModuleRecord {
     let information = &module.information;
-    let not_built_in = |names: &[String]| names.iter().filter(|name| !library.is_built_in(name)).cloned().collect();
+    let not_built_in = |names: &[String]| {
+        names
+            .iter()
+            .filter(|name| !library.is_built_in(name))
+            .cloned()
+            .collect()
+    };
     ModuleRecord {
         name: module.name.clone(),
         path: module.path.clone(),
@@ -200,7 +222,11 @@ fn is_in_rules(path: &Path) -> bool {
         return false;
     };
     let plain = path.with_extension("");
-    let below = |rules: &[&str]| rules.iter().any(|rule| path.starts_with(rule) || plain.starts_with(rule));
+    let below = |rules: &[&str]| {
+        rules
+            .iter()
+            .any(|rule| path.starts_with(rule) || plain.starts_with(rule))
+    };
     let left_out = below(LEFT_OUT);
     below(FOLDERS) && !left_out
 }
@@ -235,7 +261,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, elf_with_modinfo(words)).unwrap();
         };
-        add("drivers/net/ethernet/realtek/r8169.ko", b"depends=libphy,mdio-base\0softdep=pre: realtek checksum\0firmware=rtl_nic/a.fw\0");
+        add(
+            "drivers/net/ethernet/realtek/r8169.ko",
+            b"depends=libphy,mdio-base\0softdep=pre: realtek checksum\0firmware=rtl_nic/a.fw\0",
+        );
         add("drivers/net/phy/realtek.ko", b"depends=libphy\0");
         add("drivers/base/libphy.ko", b"depends=\0");
         add("crypto/fast_checksum.ko", b"alias=checksum\0");
@@ -245,12 +274,20 @@ mod tests {
         std::fs::write(folder.join("modules.builtin"), "kernel/drivers/mdio-base.ko\n").unwrap();
 
         let selection = select(&Library::open(package.path()).unwrap()).unwrap();
-        let names: Vec<&str> = selection.table.modules.iter().map(|module| module.name.as_str()).collect();
+        let names: Vec<&str> = selection
+            .table
+            .modules
+            .iter()
+            .map(|module| module.name.as_str())
+            .collect();
         assert_eq!(names, ["fast_checksum", "libphy", "nvme", "r8169", "realtek"]);
         let r8169 = &selection.table.modules[3];
         assert_eq!(r8169.needs, ["libphy"], "what is built in need not be loaded");
         assert_eq!(r8169.before, ["realtek", "checksum"]);
-        assert_eq!(selection.firmware().into_iter().collect::<Vec<_>>(), ["rtl_nic/a.fw"]);
+        assert_eq!(
+            selection.firmware().into_iter().collect::<Vec<_>>(),
+            ["rtl_nic/a.fw"]
+        );
         assert_eq!(selection.unmet.into_iter().collect::<Vec<_>>(), ["nowhere"]);
     }
 

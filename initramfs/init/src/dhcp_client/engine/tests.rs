@@ -13,7 +13,7 @@ fn client() -> Client {
 
 fn sent(step: Step) -> Packet {
     match step {
-        Step::Send(packet) => packet,
+        Step::Send(packet) => *packet,
         other => panic!("expected a packet, got {other:?}"),
     }
 }
@@ -34,12 +34,21 @@ fn an_offer_is_requested_at_once_and_an_acknowledgement_binds() {
     let mut client = client();
     let discover = sent(client.on_time(Duration::ZERO));
     assert_eq!(discover.message_type(), Some(MessageType::Discover));
-    let request = sent(client.on_packet(&answer(&discover, MessageType::Offer, ADDRESS), Duration::from_secs(1)));
+    let request = sent(client.on_packet(
+        &answer(&discover, MessageType::Offer, ADDRESS),
+        Duration::from_secs(1),
+    ));
     assert_eq!(request.message_type(), Some(MessageType::Request));
     assert_eq!(request.address(code::REQUESTED_ADDRESS), Some(ADDRESS));
-    match client.on_packet(&answer(&request, MessageType::Acknowledge, ADDRESS), Duration::from_secs(1)) {
+    match client.on_packet(
+        &answer(&request, MessageType::Acknowledge, ADDRESS),
+        Duration::from_secs(1),
+    ) {
         Step::Bound(lease) => {
-            assert_eq!((lease.address, lease.prefix_bits, lease.router), (ADDRESS, 24, Some(SERVER)));
+            assert_eq!(
+                (lease.address, lease.prefix_bits, lease.router),
+                (ADDRESS, 24, Some(SERVER))
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -79,7 +88,11 @@ fn answers_to_others_are_ignored() {
     let mut other = answer(&discover, MessageType::Offer, ADDRESS);
     other.hardware_address[5] ^= 1;
     assert_eq!(client.on_packet(&other, Duration::ZERO), Step::Wait);
-    assert_eq!(client.on_packet(&discover, Duration::ZERO), Step::Wait, "our own broadcast is no answer");
+    assert_eq!(
+        client.on_packet(&discover, Duration::ZERO),
+        Step::Wait,
+        "our own broadcast is no answer"
+    );
 }
 
 #[test]
@@ -100,7 +113,9 @@ fn a_server_that_vanishes_after_its_offer_is_given_up() {
     let mut client = client();
     let discover = sent(client.on_time(Duration::ZERO));
     sent(client.on_packet(&answer(&discover, MessageType::Offer, ADDRESS), Duration::ZERO));
-    let kinds: Vec<_> = (0..4).map(|_| sent(client.on_time(client.deadline())).message_type()).collect();
+    let kinds: Vec<_> = (0..4)
+        .map(|_| sent(client.on_time(client.deadline())).message_type())
+        .collect();
     assert_eq!(kinds.last(), Some(&Some(MessageType::Discover)), "{kinds:?}");
 }
 
