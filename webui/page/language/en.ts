@@ -80,7 +80,7 @@ export const en: Record<MessageKey, string> = {
   'machine.warnings': '{count, plural, one {# remark} other {# remarks}}',
   'machine.warnings-title': '{count, plural, one {A remark on this machine} other {# remarks on this machine}}',
   'machine.quarantined': 'Banned',
-  'machine.connected': 'Ready: agent connected',
+  'machine.connected': 'Ready',
   'machine.nothing-bootable': 'Nothing to boot on its disks',
   'machine.idle': 'On its own disk',
   'machine.no-disk': 'No disk',

@@ -78,7 +78,7 @@ export const fr = {
   'machine.warnings': '{count, plural, one {# remarque} other {# remarques}}',
   'machine.warnings-title': '{count, plural, one {Une remarque sur ce poste} other {# remarques sur ce poste}}',
   'machine.quarantined': 'Banni',
-  'machine.connected': 'Prêt : agent connecté',
+  'machine.connected': 'Prêt',
   'machine.nothing-bootable': 'Rien à démarrer sur ses disques',
   'machine.idle': 'Sur son disque',
   'machine.no-disk': 'Aucun disque',

@@ -3,7 +3,7 @@ export function Brand() {
   return (
     <span className="amorce-brand">
       <img src="/icon.svg" alt="" width="28" height="28" />
-      <span translate="no">{NAME}</span>
+      <span translate="no" className="amorce-brand-name">{NAME}</span>
     </span>
   );
 }

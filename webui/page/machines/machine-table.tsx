@@ -90,8 +90,8 @@ export function MachineTable({ machines, chosen, onChoose, onName }: Props) {
                 ? t('machine.no-disk')
                 : format.list(candidateDisks(machine).map((disk) => format.bytes(disk.identity.size)))}
             </Td>
-            <Td dataLabel={t('machines.adapter')} modifier="nowrap" className="amorce-code">
-              {machine.macs.join(' ')}
+            <Td dataLabel={t('machines.adapter')} modifier="nowrap">
+              <span className="amorce-code">{machine.macs.join(' ')}</span>
             </Td>
             <Td dataLabel={t('machines.seen')} modifier="nowrap">
               <Moment at={machine.last_seen_at} />

@@ -33,7 +33,7 @@ export function ServerCard() {
         {server.isSuccess && (
           <>
             <ServerWarnings />
-            <DescriptionList isHorizontal isCompact isFluid horizontalTermWidthModifier={{ default: '11rem' }}>
+            <DescriptionList orientation={{ sm: 'horizontal' }} isCompact isFluid horizontalTermWidthModifier={{ sm: '11rem' }}>
               <DescriptionListGroup>
                 <DescriptionListTerm>{t('server.room')}</DescriptionListTerm>
                 <DescriptionListDescription>
