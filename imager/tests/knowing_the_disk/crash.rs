@@ -42,6 +42,8 @@ const CASES: &[(&str, &[&str])] = &[
             "1024",
             "-O",
             "meta_bg,^resize_inode",
+            "-g",
+            "1024",
             "-J",
             "size=2",
         ],

@@ -48,7 +48,16 @@ const CASES: &[Case] = &[
     ),
     case(
         "ext4 meta_bg",
-        &["-t", "ext4", "-b", "1024", "-O", "meta_bg,^resize_inode"],
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-O",
+            "meta_bg,^resize_inode",
+            "-g",
+            "512",
+        ],
     ),
     case(
         "ext4 bigalloc",
@@ -134,13 +143,25 @@ const CASES: &[Case] = &[
             "num_backup_sb=1",
         ],
     ),
-    rare(
-        "ext4 meta_bg 4 KiB small groups",
-        &["-t", "ext4", "-O", "meta_bg,^resize_inode", "-g", "256"],
-    ),
+    Case {
+        megabytes: 200,
+        ..rare(
+            "ext4 meta_bg 4 KiB small groups",
+            &["-t", "ext4", "-O", "meta_bg,^resize_inode", "-g", "256"],
+        )
+    },
     rare(
         "ext4 meta_bg no flex_bg",
-        &["-t", "ext4", "-b", "1024", "-O", "meta_bg,^resize_inode,^flex_bg"],
+        &[
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-O",
+            "meta_bg,^resize_inode,^flex_bg",
+            "-g",
+            "512",
+        ],
     ),
     rare(
         "ext4 meta_bg sparse_super2",
@@ -151,6 +172,8 @@ const CASES: &[Case] = &[
             "1024",
             "-O",
             "meta_bg,^resize_inode,sparse_super2",
+            "-g",
+            "512",
         ],
     ),
     rare(
@@ -198,6 +221,8 @@ const CASES: &[Case] = &[
             "bigalloc,meta_bg,^resize_inode",
             "-C",
             "8192",
+            "-g",
+            "256",
         ],
     ),
     rare(

@@ -232,6 +232,15 @@ pub fn restore_by_map(image: &Path, mapped: &Mapped, copy: &Path) {
 /// Mounting picks a free loop device in two steps: one at a time.
 static MOUNTING: Mutex<()> = Mutex::new(());
 
+thread_local! {
+    /// Each test's thread mounts in a namespace of its own. A namespace that another program makes meanwhile (for a virtual
+    /// network, say) would otherwise take our mounts along and keep them alive after we unmounted them.
+    static HIDDEN: () = {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+        run("mount", &["--make-rprivate", "/"]);
+    };
+}
+
 /// A loop mount (or one by ntfs-3g) that ends when dropped.
 pub struct Mount(PathBuf);
 
@@ -246,6 +255,7 @@ impl Mount {
     }
 
     fn with(program: &str, image: &Path, folder: &Path, options: &str) -> Self {
+        HIDDEN.with(|()| ());
         fs::create_dir_all(folder).unwrap();
         let arguments = ["-o", options, image.to_str().unwrap(), folder.to_str().unwrap()];
         let mut refused = String::new();

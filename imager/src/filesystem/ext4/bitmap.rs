@@ -62,6 +62,7 @@ impl Reader<'_> {
         }
         let mut own: Vec<Range<u64>> = own
             .into_iter()
+            .map(|blocks| self.whole_clusters(blocks))
             .map(|blocks| blocks.start * block_bytes..blocks.end * block_bytes)
             .collect();
         own.push(superblock.total_bytes()..self.volume.len());
@@ -107,6 +108,16 @@ impl Reader<'_> {
             }
         }
         Ok(Some(bitmap))
+    }
+
+    /// What is allocated when these blocks are: clusters, not blocks. With clusters the first data block is 0.
+    fn whole_clusters(&self, blocks: Range<u64>) -> Range<u64> {
+        let cluster = self.superblock.cluster_blocks;
+        let end = blocks
+            .end
+            .next_multiple_of(cluster)
+            .min(self.superblock.block_count);
+        blocks.start - blocks.start % cluster..end.max(blocks.end)
     }
 
     fn clusters_of(&self, group: u64) -> u64 {
