@@ -6,8 +6,9 @@ use control::Peer;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
+use socket2::SockRef;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
+use tokio::{net::{TcpListener, TcpStream}, sync::Semaphore, time::timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
@@ -16,6 +17,8 @@ use tower::ServiceExt;
 const MAX_CONNECTIONS: usize = 2048;
 /// A client that has not finished its handshake or a request's header by then is dropped.
 const SLOW_CLIENT: Duration = Duration::from_secs(15);
+/// A peer that acknowledges nothing for so long is gone.
+const SILENT_PEER: Duration = Duration::from_secs(60);
 /// How long running requests may take to end after a stop was asked for.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
@@ -65,7 +68,7 @@ impl TlsListener {
             let name = self.name;
             connections.spawn(async move {
                 let _place = place;
-                let _ = stream.set_nodelay(true);
+                prepare(&stream);
                 match timeout(SLOW_CLIENT, acceptor.accept(stream)).await {
                     Ok(Ok(stream)) => serve_connection(TokioIo::new(stream), peer, router, stop).await,
                     Ok(Err(error)) => tracing::debug!(listener = name, %peer, %error, "TLS handshake failed"),
@@ -78,6 +81,13 @@ impl TlsListener {
             tracing::warn!(listener = self.name, open = connections.len(), "connections cut at the end");
         }
     }
+}
+
+/// Answers go out at once, and a machine that lost its power is noticed: without the time limit, a transfer to it would
+/// keep a thread for as long as the kernel repeats, a quarter of an hour. Either is a nicety, so a refusal is no error.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let _ = SockRef::from(stream).set_tcp_user_timeout(Some(SILENT_PEER));
 }
 
 async fn serve_connection<S>(stream: S, peer: SocketAddr, router: Router, stop: CancellationToken)
