@@ -36,7 +36,12 @@ impl CaptureOptions {
     /// The defaults for a master.
     #[must_use]
     pub fn new(name: MasterName) -> Self {
-        Self { name, level: Some(DEFAULT_LEVEL), as_raw: false, workers: 0 }
+        Self {
+            name,
+            level: Some(DEFAULT_LEVEL),
+            as_raw: false,
+            workers: 0,
+        }
     }
 }
 
@@ -90,13 +95,17 @@ pub fn capture(
     let begun = Instant::now();
     let size = source.len();
     if size == 0 {
-        return Err(Error::new(ErrorKind::Refused, "the source is empty").with_remedy("name a disk, a partition or an image"));
+        return Err(Error::new(ErrorKind::Refused, "the source is empty")
+            .with_remedy("name a disk, a partition or an image"));
     }
     progress.report(Phase::Inspecting, 0, size);
     let examined = inspect::examine(source)?;
     let plan = plan::Plan::new(source, &examined, options.as_raw)?;
     let workers = worker_count(options.workers);
-    let settings = pipeline::Settings { workers, level: options.level };
+    let settings = pipeline::Settings {
+        workers,
+        level: options.level,
+    };
     let outcome = pipeline::run(source, &plan, sink, &settings, progress)?;
     progress.check_cancelled()?;
     let table = examined.table_kind();

@@ -142,7 +142,11 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
     match work::perform(arguments.command) {
         Ok(answer) => {
             let code = if answer.is_failure() { 1 } else { 0 };
-            if screen::print(&answer, json) { ExitCode::from(code) } else { ExitCode::from(1) }
+            if screen::print(&answer, json) {
+                ExitCode::from(code)
+            } else {
+                ExitCode::from(1)
+            }
         }
         Err(error) => {
             screen::print_error(&error, json);

@@ -28,8 +28,12 @@ pub(crate) fn sector_size(file: &File, path: &Path) -> Result<u32> {
     let mut bytes = 0;
     #[expect(unsafe_code, reason = "the sector size of a device is asked by an ioctl")]
     // SAFETY: the descriptor is open and the kernel writes one int into `bytes`, which outlives the call.
-    unsafe { call::sector_size(file.as_raw_fd(), &raw mut bytes) }
-        .map_err(|error| Error::io(format!("asking for the sector size of {}", path.display()), error.into()))?;
+    unsafe { call::sector_size(file.as_raw_fd(), &raw mut bytes) }.map_err(|error| {
+        Error::io(
+            format!("asking for the sector size of {}", path.display()),
+            error.into(),
+        )
+    })?;
     u32::try_from(bytes).map_err(|_| {
         Error::new(
             crate::error::ErrorKind::Io,
@@ -70,7 +74,9 @@ pub(crate) fn next_data(file: &File, offset: u64, length: u64) -> Option<Range<u
         return None;
     }
     let everything = Some(offset..length);
-    let Ok(from) = i64::try_from(offset) else { return everything };
+    let Ok(from) = i64::try_from(offset) else {
+        return everything;
+    };
     let start = match lseek(file, from, Whence::SeekData) {
         Ok(start) => start,
         Err(nix::errno::Errno::ENXIO) => return None,

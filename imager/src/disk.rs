@@ -88,7 +88,10 @@ impl<'a> Window<'a> {
     #[must_use]
     pub fn new(whole: &'a dyn ReadAt, range: Range<u64>) -> Self {
         let end = range.end.min(whole.len());
-        Self { whole, range: range.start.min(end)..end }
+        Self {
+            whole,
+            range: range.start.min(end)..end,
+        }
     }
 }
 
@@ -97,7 +100,10 @@ impl ReadAt for Window<'_> {
         self.range.end - self.range.start
     }
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        if offset.checked_add(buffer.len() as u64).is_none_or(|end| end > self.len()) {
+        if offset
+            .checked_add(buffer.len() as u64)
+            .is_none_or(|end| end > self.len())
+        {
             return Err(behind_the_end(buffer.len(), offset, self.len()));
         }
         self.whole.read_exact_at(buffer, self.range.start + offset)
@@ -137,14 +143,19 @@ impl SourceDisk {
     fn open_with(path: &Path, device_flags: i32) -> Result<Self> {
         let failed = |error| Error::io(format!("opening {}", path.display()), error);
         let kind = std::fs::metadata(path).map_err(failed)?.file_type();
-        let flags = nix::fcntl::OFlag::O_CLOEXEC.bits() | if kind.is_block_device() { device_flags } else { 0 };
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|error| {
-            let error = failed(error);
-            if error.kind() == ErrorKind::Busy {
-                return error.with_remedy("it is mounted or held; unmount it and everything on it first");
-            }
-            error
-        })?;
+        let flags =
+            nix::fcntl::OFlag::O_CLOEXEC.bits() | if kind.is_block_device() { device_flags } else { 0 };
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags)
+            .open(path)
+            .map_err(|error| {
+                let error = failed(error);
+                if error.kind() == ErrorKind::Busy {
+                    return error.with_remedy("it is mounted or held; unmount it and everything on it first");
+                }
+                error
+            })?;
         let (size, sector_size) = if kind.is_block_device() {
             (device::size(&file, path)?, device::sector_size(&file, path)?)
         } else if kind.is_file() {
@@ -155,7 +166,13 @@ impl SourceDisk {
                 format!("{} is neither a block device nor a regular file", path.display()),
             ));
         };
-        Ok(Self { file, path: path.to_owned(), size, sector_size, regular: kind.is_file() })
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            size,
+            sector_size,
+            regular: kind.is_file(),
+        })
     }
 
     /// Takes another logical sector size for an image file of a disk that has it.
@@ -183,7 +200,11 @@ impl ReadAt for SourceDisk {
         self.file.read_exact_at(buffer, offset).map_err(|error| {
             Error::caused(
                 ErrorKind::Read,
-                format!("reading {} bytes at offset {offset} of {}", buffer.len(), self.path.display()),
+                format!(
+                    "reading {} bytes at offset {offset} of {}",
+                    buffer.len(),
+                    self.path.display()
+                ),
                 error,
             )
             .with_remedy("the medium may be failing: look at its SMART values and the kernel's messages")
@@ -196,7 +217,7 @@ impl ReadAt for SourceDisk {
 
     fn next_data(&self, offset: u64) -> Option<Range<u64>> {
         if !self.regular {
-            return (offset < self.size).then(|| offset..self.size);
+            return (offset < self.size).then_some(offset..self.size);
         }
         device::next_data(&self.file, offset, self.size)
     }

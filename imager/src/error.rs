@@ -82,14 +82,22 @@ impl ErrorKind {
     /// Whether it is a refusal before anything was written (exit code 3).
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        matches!(self, Self::Refused | Self::TooSmall | Self::SectorSize | Self::Busy)
+        matches!(
+            self,
+            Self::Refused | Self::TooSmall | Self::SectorSize | Self::Busy
+        )
     }
 }
 
 impl Error {
     /// An error of a kind: what was attempted, naming the thing, in lower case and without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), remedy: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            remedy: None,
+            source: None,
+        }
     }
 
     /// An input or output error on the thing named; a full disk is told apart.
@@ -105,7 +113,12 @@ impl Error {
             io::ErrorKind::NotFound if kind == ErrorKind::Io => ErrorKind::Missing,
             _ => kind,
         };
-        Self { kind, message: message.into(), remedy: None, source: Some(Box::new(source)) }
+        Self {
+            kind,
+            message: message.into(),
+            remedy: None,
+            source: Some(Box::new(source)),
+        }
     }
 
     /// The same error with what to do about it.

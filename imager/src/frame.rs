@@ -87,14 +87,19 @@ impl Encoder {
     /// # Errors
     /// The lengths do not add up, or there are too many chunks or bytes.
     pub fn encode(&mut self, chunks: &[(ChunkId, u32)], plain: &[u8]) -> Result<EncodedFrame> {
-        let sum = chunks.iter().try_fold(0usize, |sum, (_, len)| sum.checked_add(*len as usize));
+        let sum = chunks
+            .iter()
+            .try_fold(0usize, |sum, (_, len)| sum.checked_add(*len as usize));
         if chunks.is_empty()
             || chunks.len() > MAX_CHUNKS
             || plain.len() > MAX_PLAIN_LEN
             || sum != Some(plain.len())
             || chunks.iter().any(|(_, len)| *len == 0)
         {
-            return Err(Error::new(ErrorKind::Damaged, "a frame cannot be made of these chunks"));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                "a frame cannot be made of these chunks",
+            ));
         }
         let table_end = HEADER_LEN + chunks.len() * ENTRY_LEN;
         let mut bytes = vec![0u8; table_end + plain.len()];
@@ -103,7 +108,8 @@ impl Encoder {
         if let Some(compressor) = &mut self.compressor {
             let limit = plain.len() - plain.len() / 32 - 1;
             // The buffer is too short on purpose: zstd gives up as soon as it does not pay.
-            if let Ok(length) = compressor.compress_to_buffer(plain, &mut bytes[table_end..table_end + limit]) {
+            if let Ok(length) = compressor.compress_to_buffer(plain, &mut bytes[table_end..table_end + limit])
+            {
                 codec = ZSTD;
                 payload_len = length;
             }
@@ -120,7 +126,10 @@ impl Encoder {
         bytes[8..12].copy_from_slice(&word(chunks.len()));
         bytes[12..16].copy_from_slice(&word(plain.len()));
         bytes[16..20].copy_from_slice(&word(payload_len));
-        for ((id, len), entry) in chunks.iter().zip(bytes[HEADER_LEN..table_end].chunks_exact_mut(ENTRY_LEN)) {
+        for ((id, len), entry) in chunks
+            .iter()
+            .zip(bytes[HEADER_LEN..table_end].chunks_exact_mut(ENTRY_LEN))
+        {
             entry[..32].copy_from_slice(&id.0);
             entry[32..].copy_from_slice(&len.to_le_bytes());
         }
@@ -132,7 +141,11 @@ impl Encoder {
             payload_len: u32::from_le_bytes(word(payload_len)),
             compressed: codec == ZSTD,
         };
-        Ok(EncodedFrame { bytes, header, verified: true })
+        Ok(EncodedFrame {
+            bytes,
+            header,
+            verified: true,
+        })
     }
 }
 
@@ -143,14 +156,19 @@ impl Header {
     /// Anything that is not the format, in words.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let damaged = |why: &str| Error::new(ErrorKind::Damaged, format!("frame is damaged: {why}"));
-        let head = bytes.get(..HEADER_LEN).ok_or_else(|| damaged("it is cut off in its header"))?;
+        let head = bytes
+            .get(..HEADER_LEN)
+            .ok_or_else(|| damaged("it is cut off in its header"))?;
         if &head[..4] != MAGIC {
             return Err(damaged("it does not begin with its magic"));
         }
         if head[4] != VERSION {
             return Err(Error::new(
                 ErrorKind::Version,
-                format!("frame has format version {}, this program reads version {VERSION}", head[4]),
+                format!(
+                    "frame has format version {}, this program reads version {VERSION}",
+                    head[4]
+                ),
             ));
         }
         let count = word_at(head, 8) as usize;
@@ -189,7 +207,12 @@ impl Header {
         if sum != u64::from(plain_len) {
             return Err(damaged("its chunks' lengths do not add up"));
         }
-        Ok(Self { chunks, plain_len, payload_len, compressed })
+        Ok(Self {
+            chunks,
+            plain_len,
+            payload_len,
+            compressed,
+        })
     }
 
     /// Length of the whole frame.
@@ -220,9 +243,16 @@ impl EncodedFrame {
     pub fn parse(bytes: Vec<u8>) -> Result<Self> {
         let header = Header::parse(&bytes)?;
         if bytes.len() != header.frame_len() {
-            return Err(Error::new(ErrorKind::Damaged, "frame is damaged: its length is not the one it names"));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                "frame is damaged: its length is not the one it names",
+            ));
         }
-        Ok(Self { bytes, header, verified: false })
+        Ok(Self {
+            bytes,
+            header,
+            verified: false,
+        })
     }
 
     /// The chunks in the frame with their plain lengths.
@@ -284,10 +314,16 @@ impl EncodedFrame {
         } else {
             payload.to_vec()
         };
-        let decoded = DecodedFrame { plain, chunks: self.header.chunks.clone() };
+        let decoded = DecodedFrame {
+            plain,
+            chunks: self.header.chunks.clone(),
+        };
         for (id, bytes) in decoded.iter() {
             if blake3::hash(bytes).as_bytes() != &id.0 {
-                return Err(Error::new(ErrorKind::Damaged, format!("chunk {id} does not have the bytes it is named after")));
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    format!("chunk {id} does not have the bytes it is named after"),
+                ));
             }
         }
         Ok(decoded)
@@ -296,7 +332,9 @@ impl EncodedFrame {
 
 impl std::fmt::Debug for EncodedFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EncodedFrame").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("EncodedFrame")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
     }
 }
 
@@ -322,17 +360,30 @@ fn decompress(payload: &[u8], plain_len: usize) -> Result<Vec<u8>> {
     thread_local! {
         static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
     }
-    let failed = |error| Error::caused(ErrorKind::Damaged, "frame is damaged: its payload does not decompress", error);
+    let failed = |error| {
+        Error::caused(
+            ErrorKind::Damaged,
+            "frame is damaged: its payload does not decompress",
+            error,
+        )
+    };
     DECOMPRESSOR.with_borrow_mut(|slot| {
         let decompressor = match slot {
             Some(decompressor) => decompressor,
-            None => slot.insert(zstd::bulk::Decompressor::new().map_err(|error| Error::io("setting up zstd", error))?),
+            None => slot.insert(
+                zstd::bulk::Decompressor::new().map_err(|error| Error::io("setting up zstd", error))?,
+            ),
         };
         // The buffer bounds what a hostile payload can expand to, whatever it declares.
         let mut plain = vec![0; plain_len];
-        let length = decompressor.decompress_to_buffer(payload, &mut plain[..]).map_err(failed)?;
+        let length = decompressor
+            .decompress_to_buffer(payload, &mut plain[..])
+            .map_err(failed)?;
         if length != plain_len {
-            return Err(Error::new(ErrorKind::Damaged, "frame is damaged: its payload is shorter than it declares"));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                "frame is damaged: its payload is shorter than it declares",
+            ));
         }
         Ok(plain)
     })

@@ -103,7 +103,11 @@ pub fn inspect(disk: &dyn ReadAt) -> Result<Inspection> {
 /// The first sector cannot be read.
 pub fn examine(disk: &dyn ReadAt) -> Result<Examined> {
     let layout = partition::read_table(disk, disk.sector_size())?;
-    let mappings = layout.partitions.iter().map(|one| filesystem::map(disk, one.bytes.clone())).collect();
+    let mappings = layout
+        .partitions
+        .iter()
+        .map(|one| filesystem::map(disk, one.bytes.clone()))
+        .collect();
     Ok(Examined { layout, mappings })
 }
 
@@ -121,10 +125,18 @@ impl Examined {
     /// Everything in words and figures.
     #[must_use]
     pub fn inspection(&self, disk: &dyn ReadAt) -> Inspection {
-        let partitions: Vec<_> = self.layout.partitions.iter().zip(&self.mappings).map(describe).collect();
+        let partitions: Vec<_> = self
+            .layout
+            .partitions
+            .iter()
+            .zip(&self.mappings)
+            .map(describe)
+            .collect();
         let mut warnings: Vec<String> = self.layout.warnings.iter().map(ToString::to_string).collect();
         if let Table::Damaged { reason } = &self.layout.table {
-            warnings.push(format!("the partition table is damaged: {reason}; the disk is kept whole"));
+            warnings.push(format!(
+                "the partition table is damaged: {reason}; the disk is kept whole"
+            ));
         }
         Inspection {
             bytes_disk: self.layout.disk_bytes,
@@ -147,14 +159,21 @@ impl Examined {
     /// Whether it looks as if the firmware could boot from the disk: an EFI system partition with files on it, or boot
     /// code in sector 0 and a partition to boot.
     fn is_bootable(&self, disk: &dyn ReadAt) -> bool {
-        let with_loader = self.layout.partitions.iter().zip(&self.mappings).any(|(one, mapping)| {
-            one.kind.is_efi_system()
-                && matches!(mapping.kind, Kind::Fat12 | Kind::Fat16 | Kind::Fat32)
-                && match &mapping.outcome {
-                    Outcome::Mapped(mapped) => mapped.used.total_bytes() > 0 && has_files(disk, &*mapped.files),
-                    _ => false,
-                }
-        });
+        let with_loader = self
+            .layout
+            .partitions
+            .iter()
+            .zip(&self.mappings)
+            .any(|(one, mapping)| {
+                one.kind.is_efi_system()
+                    && matches!(mapping.kind, Kind::Fat12 | Kind::Fat16 | Kind::Fat32)
+                    && match &mapping.outcome {
+                        Outcome::Mapped(mapped) => {
+                            mapped.used.total_bytes() > 0 && has_files(disk, &*mapped.files)
+                        }
+                        _ => false,
+                    }
+            });
         if with_loader {
             return true;
         }
@@ -164,13 +183,15 @@ impl Examined {
             && sector[..440].iter().any(|byte| *byte != 0);
         has_code
             && match self.layout.table {
-                Table::Mbr(_) => self
+                Table::Mbr(_) => {
+                    self
                     .layout
                     .partitions
                     .iter()
                     .any(|one| matches!(one.kind, PartitionKind::Mbr { active: true, .. }))
                     // GRUB needs no active partition; it lies in the gap before the first.
-                    || sector.windows(4).any(|four| four == b"GRUB"),
+                    || sector.windows(4).any(|four| four == b"GRUB")
+                }
                 Table::Gpt(_) => sector.windows(4).any(|four| four == b"GRUB"),
                 _ => false,
             }
@@ -199,11 +220,16 @@ fn describe((one, mapping): (&Partition, &Mapping)) -> PartitionInspection {
         filesystem_label: mapping.label.clone(),
         filesystem_uuid: mapping.uuid.clone(),
         state: match &mapping.outcome {
-            Outcome::Mapped(mapped) => ReadingState::Mapped { used: mapped.used.total_bytes() },
-            Outcome::Refused { reason, remedy } => {
-                ReadingState::Refused { reason: reason.clone(), remedy: remedy.clone() }
-            }
-            Outcome::Raw { reason } => ReadingState::Raw { reason: reason.clone() },
+            Outcome::Mapped(mapped) => ReadingState::Mapped {
+                used: mapped.used.total_bytes(),
+            },
+            Outcome::Refused { reason, remedy } => ReadingState::Refused {
+                reason: reason.clone(),
+                remedy: remedy.clone(),
+            },
+            Outcome::Raw { reason } => ReadingState::Raw {
+                reason: reason.clone(),
+            },
         },
         notes: mapping.notes.clone(),
     }
@@ -222,15 +248,15 @@ pub(crate) fn note(one: &Partition, mapping: &Mapping, raw_because: Option<&str>
         label,
         filesystem: (mapping.kind != Kind::Unknown).then(|| mapping.kind.name().to_owned()),
         state: match (&mapping.outcome, raw_because) {
-            (_, Some(reason)) => {
-                PartitionState::Raw { reason: reason.to_owned() }
-            }
-            (Outcome::Mapped(mapped), None) => {
-                PartitionState::Mapped { used: protocol::ByteLen(mapped.used.total_bytes()) }
-            }
-            (Outcome::Raw { reason } | Outcome::Refused { reason, .. }, None) => {
-                PartitionState::Raw { reason: reason.clone() }
-            }
+            (_, Some(reason)) => PartitionState::Raw {
+                reason: reason.to_owned(),
+            },
+            (Outcome::Mapped(mapped), None) => PartitionState::Mapped {
+                used: protocol::ByteLen(mapped.used.total_bytes()),
+            },
+            (Outcome::Raw { reason } | Outcome::Refused { reason, .. }, None) => PartitionState::Raw {
+                reason: reason.clone(),
+            },
         },
     }
 }

@@ -53,7 +53,11 @@ pub trait Progress: Send + Sync {
     /// # Errors
     /// [`ErrorKind::Cancelled`].
     fn check_cancelled(&self) -> Result<()> {
-        if self.cancelled() { Err(Error::new(ErrorKind::Cancelled, "it was cancelled")) } else { Ok(()) }
+        if self.cancelled() {
+            Err(Error::new(ErrorKind::Cancelled, "it was cancelled"))
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -55,7 +55,12 @@ impl RestoreOptions {
     /// The defaults for a master signed by `key`.
     #[must_use]
     pub fn new(master: MasterRef, key: PublicKey) -> Self {
-        Self { master, key, read_back: ReadBack::Full, workers: 0 }
+        Self {
+            master,
+            key,
+            read_back: ReadBack::Full,
+            workers: 0,
+        }
     }
 }
 
@@ -107,10 +112,18 @@ pub fn restore(
 ) -> Result<Restored> {
     let begun = Instant::now();
     let root = options.key.open(&source.root(&options.master)?)?;
-    if root.name != options.master.name || options.master.version.is_some_and(|version| version != root.version) {
+    if root.name != options.master.name
+        || options
+            .master
+            .version
+            .is_some_and(|version| version != root.version)
+    {
         return Err(Error::new(
             ErrorKind::Signature,
-            format!("asked for {}, the manifest given is of {}@{}", options.master, root.name, root.version),
+            format!(
+                "asked for {}, the manifest given is of {}@{}",
+                options.master, root.name, root.version
+            ),
         ));
     }
     check_target(&root, target)?;
@@ -235,7 +248,11 @@ impl Run<'_> {
             0..(2 * sector).min(size),
             size.saturating_sub(sector)..size,
         ];
-        tables.extend(root.primary_table.iter().map(|range| range.start..range.end().min(size)));
+        tables.extend(
+            root.primary_table
+                .iter()
+                .map(|range| range.start..range.end().min(size)),
+        );
         if size >= root.disk_size.get() {
             tables.extend(root.backup_table.iter().map(|range| range.start..range.end()));
         }
@@ -244,12 +261,17 @@ impl Run<'_> {
             .iter()
             .zip(&differences.partitions)
             .filter(|(partition, differs)| **differs && partition.head.get() > 0)
-            .map(|(partition, _)| partition.start..partition.start.saturating_add(partition.head.get()).min(size));
+            .map(|(partition, _)| {
+                partition.start..partition.start.saturating_add(partition.head.get()).min(size)
+            });
         let mut wiped = Vec::new();
         let mut wipe = |range: Range<u64>| -> Result<()> {
             if range.start < range.end {
                 self.target.zero_range(range.clone())?;
-                wiped.push(ByteRange { start: range.start, length: range.end - range.start });
+                wiped.push(ByteRange {
+                    start: range.start,
+                    length: range.end - range.start,
+                });
             }
             Ok(())
         };
@@ -262,7 +284,9 @@ impl Run<'_> {
         let mut joined: Vec<ByteRange> = Vec::new();
         for range in wiped {
             match joined.last_mut() {
-                Some(last) if range.start <= last.end() => last.length = last.end().max(range.end()) - last.start,
+                Some(last) if range.start <= last.end() => {
+                    last.length = last.end().max(range.end()) - last.start
+                }
                 _ => joined.push(range),
             }
         }
@@ -288,7 +312,9 @@ fn is_wiped(entry: &manifest::Placed, wiped: &[ByteRange]) -> bool {
     let first = wiped.partition_point(|range| range.end() <= entry.offset);
     // Zeros that were zeroed are what they should be.
     matches!(entry.kind, protocol::manifest::EntryKind::Data(_))
-        && wiped.get(first).is_some_and(|range| range.overlaps(entry.offset, entry.length))
+        && wiped
+            .get(first)
+            .is_some_and(|range| range.overlaps(entry.offset, entry.length))
 }
 
 #[cfg(test)]

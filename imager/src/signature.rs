@@ -22,8 +22,12 @@ impl SecretKey {
     /// The system has no random numbers.
     pub fn generate() -> Result<Self> {
         let mut seed = [0u8; 32];
-        getrandom::fill(&mut seed)
-            .map_err(|error| Error::new(ErrorKind::Io, format!("asking the system for random numbers: {error}")))?;
+        getrandom::fill(&mut seed).map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                format!("asking the system for random numbers: {error}"),
+            )
+        })?;
         Ok(Self(SigningKey::from_bytes(&seed)))
     }
 
@@ -32,9 +36,12 @@ impl SecretKey {
     /// # Errors
     /// It is not one.
     pub fn from_pem(text: &str) -> Result<Self> {
-        SigningKey::from_pkcs8_pem(text)
-            .map(Self)
-            .map_err(|error| Error::new(ErrorKind::Damaged, format!("the store's key is not an Ed25519 key: {error}")))
+        SigningKey::from_pkcs8_pem(text).map(Self).map_err(|error| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("the store's key is not an Ed25519 key: {error}"),
+            )
+        })
     }
 
     /// The PEM text of the key.
@@ -60,14 +67,25 @@ impl SecretKey {
     /// The root contradicts itself, or is too long.
     pub fn sign(&self, root: &Root) -> Result<SignedRoot> {
         root.check()?;
-        let body = serde_json::to_vec(root)
-            .map_err(|error| Error::new(ErrorKind::Damaged, format!("encoding the manifest's root: {error}")))?;
+        let body = serde_json::to_vec(root).map_err(|error| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("encoding the manifest's root: {error}"),
+            )
+        })?;
         if body.len() > SignedRoot::MAX_BODY_LEN {
             return Err(Error::new(ErrorKind::Damaged, "the manifest's root is too long"));
         }
         let public_key = self.public().0;
-        let signature = self.0.sign(&SignedRoot::signed_bytes(&public_key, &body)).to_bytes();
-        Ok(SignedRoot { public_key, signature, body })
+        let signature = self
+            .0
+            .sign(&SignedRoot::signed_bytes(&public_key, &body))
+            .to_bytes();
+        Ok(SignedRoot {
+            public_key,
+            signature,
+            body,
+        })
     }
 }
 
@@ -81,16 +99,29 @@ impl PublicKey {
         if signed.public_key != self.0 {
             return Err(Error::new(
                 ErrorKind::Signature,
-                format!("the manifest is signed by {}, expected {self}", Self(signed.public_key)),
+                format!(
+                    "the manifest is signed by {}, expected {self}",
+                    Self(signed.public_key)
+                ),
             )
             .with_remedy("it comes from another store; give that store's public key if you trust it"));
         }
-        let wrong = || Error::new(ErrorKind::Signature, "the manifest's signature is wrong: it was changed or damaged");
+        let wrong = || {
+            Error::new(
+                ErrorKind::Signature,
+                "the manifest's signature is wrong: it was changed or damaged",
+            )
+        };
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| wrong())?;
         let message = SignedRoot::signed_bytes(&signed.public_key, &signed.body);
-        key.verify_strict(&message, &Signature::from_bytes(&signed.signature)).map_err(|_| wrong())?;
-        let root: Root = serde_json::from_slice(&signed.body)
-            .map_err(|error| Error::new(ErrorKind::Damaged, format!("the manifest's root is damaged: {error}")))?;
+        key.verify_strict(&message, &Signature::from_bytes(&signed.signature))
+            .map_err(|_| wrong())?;
+        let root: Root = serde_json::from_slice(&signed.body).map_err(|error| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("the manifest's root is damaged: {error}"),
+            )
+        })?;
         root.check()?;
         Ok(root)
     }
@@ -113,7 +144,12 @@ impl FromStr for PublicKey {
     fn from_str(text: &str) -> Result<Self> {
         text.parse::<protocol::ChunkId>()
             .map(|id| Self(id.0))
-            .map_err(|_| Error::new(ErrorKind::Damaged, "not a public key; it has 64 hexadecimal digits"))
+            .map_err(|_| {
+                Error::new(
+                    ErrorKind::Damaged,
+                    "not a public key; it has 64 hexadecimal digits",
+                )
+            })
     }
 }
 

@@ -140,36 +140,54 @@ impl Store {
         let alive = |version: &&MasterVersion| version.state == MasterVersionState::Kept;
         Ok(Stats {
             masters: versions.iter().filter(alive).count() as u64,
-            deleted: versions.iter().filter(|version| version.state == MasterVersionState::Deleted).count() as u64,
+            deleted: versions
+                .iter()
+                .filter(|version| version.state == MasterVersionState::Deleted)
+                .count() as u64,
             packs: index.packs().count() as u64,
             frames: index.packs().map(|(_, pack)| pack.frames.len() as u64).sum(),
             chunks: index.chunk_count(),
             bytes_stored: index.packs().map(|(_, pack)| pack.bytes).sum(),
-            bytes_used: versions.iter().filter(alive).map(|version| version.bytes_used).sum(),
+            bytes_used: versions
+                .iter()
+                .filter(alive)
+                .map(|version| version.bytes_used)
+                .sum(),
         })
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {
-        self.index.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.index
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
-        self.index.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.index
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn writer(&self) -> Result<&Writer> {
         self.writer.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::Refused, "the store is open for reading only").with_remedy("open it for writing")
+            Error::new(ErrorKind::Refused, "the store is open for reading only")
+                .with_remedy("open it for writing")
         })
     }
 
     /// Reads a frame, wherever its pack is now: it may have been finished since we looked.
     fn read_frame(&self, place: Location) -> Result<EncodedFrame> {
-        let gone = || Error::new(ErrorKind::Missing, "a pack was removed while it was read").with_remedy("try again");
+        let gone = || {
+            Error::new(ErrorKind::Missing, "a pack was removed while it was read").with_remedy("try again")
+        };
         let (id, sealed, (offset, len)) = {
             let index = self.index();
             let pack = index.pack(place.pack).ok_or_else(gone)?;
-            (pack.id, pack.sealed, *pack.frames.get(place.frame as usize).ok_or_else(gone)?)
+            (
+                pack.id,
+                pack.sealed,
+                *pack.frames.get(place.frame as usize).ok_or_else(gone)?,
+            )
         };
         let read = |name: &str| pack::read_frame(&*self.storage, name, u64::from(offset), len);
         let name = if sealed { id.sealed_name() } else { id.open_name() };
@@ -196,19 +214,33 @@ impl Store {
                 return Err(error);
             }
             let len = u32::try_from(frame.as_bytes().len()).unwrap_or(u32::MAX);
-            let record = FrameRecord { offset: current.len, len, chunks: frame.chunks().to_vec() };
+            let record = FrameRecord {
+                offset: current.len,
+                len,
+                chunks: frame.chunks().to_vec(),
+            };
             let mut index = self.index_mut();
             index.add_frame(current.number, &record, true);
             if move_chunks {
                 let frame = u32::try_from(current.frames.len()).unwrap_or(u32::MAX);
                 for (id, _) in &record.chunks {
-                    index.move_chunk(id, Location { pack: current.number, frame });
+                    index.move_chunk(
+                        id,
+                        Location {
+                            pack: current.number,
+                            frame,
+                        },
+                    );
                 }
             }
             drop(index);
             current.len += u64::from(len);
             current.frames.push(record);
-            if current.len >= pack::TARGET_LEN { growing.take() } else { None }
+            if current.len >= pack::TARGET_LEN {
+                growing.take()
+            } else {
+                None
+            }
         };
         // Outside of the lock: others go on with the next pack while this one is written out.
         finished.map_or(Ok(()), |pack| self.finish_pack(&pack))
@@ -220,7 +252,12 @@ impl Store {
         let header = pack::header(id, created);
         self.storage.append(&id.open_name(), &header)?;
         let number = self.index_mut().add_empty_pack(id, created, false);
-        Ok(GrowingPack { number, id, len: header.len() as u64, frames: Vec::new() })
+        Ok(GrowingPack {
+            number,
+            id,
+            len: header.len() as u64,
+            frames: Vec::new(),
+        })
     }
 
     fn finish_pack(&self, pack: &GrowingPack) -> Result<()> {
@@ -243,10 +280,12 @@ impl Store {
     /// Remembers that a frame is damaged: its chunks are lacking from now on, so that the next capture that sees the same
     /// content heals them.
     fn mark_damaged(&self, place: Location, chunks: &[(ChunkId, u32)]) {
-        let mark = self
-            .index()
-            .pack(place.pack)
-            .and_then(|pack| Some(damage_mark(pack.id, u64::from(pack.frames.get(place.frame as usize)?.0))));
+        let mark = self.index().pack(place.pack).and_then(|pack| {
+            Some(damage_mark(
+                pack.id,
+                u64::from(pack.frames.get(place.frame as usize)?.0),
+            ))
+        });
         if let (Some(mark), Some(_)) = (mark, &self.writer) {
             // Only a note for the next time; what matters now is in memory.
             let _ = self.storage.put(&mark, b"");
@@ -323,11 +362,10 @@ impl ChunkSource for Store {
         }
         for ((pack, frame), id) in frames {
             let place = Location { pack, frame };
-            let frame = self.read_frame(place).map_err(|error| {
+            let frame = self.read_frame(place).inspect_err(|error| {
                 if error.kind() == ErrorKind::Damaged {
                     self.mark_damaged(place, &[(id, 0)]);
                 }
-                error
             })?;
             deliver(frame)?;
         }
@@ -343,22 +381,36 @@ impl ManifestSource for Store {
     fn segment(&self, id: SegmentId) -> Result<Vec<u8>> {
         let name = segment_name(id);
         let missing = || {
-            Error::new(ErrorKind::Missing, format!("the store lacks the manifest segment {id}"))
-                .with_remedy("`imager verify` names every master that needs it; capture that master again")
+            Error::new(
+                ErrorKind::Missing,
+                format!("the store lacks the manifest segment {id}"),
+            )
+            .with_remedy("`imager verify` names every master that needs it; capture that master again")
         };
         let length = self.storage.len(&name)?.ok_or_else(missing)?;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let bytes = if length <= Segment::MAX_LEN { self.storage.get_range(&name, 0, length)? } else { Vec::new() };
+        let bytes = if length <= Segment::MAX_LEN {
+            self.storage.get_range(&name, 0, length)?
+        } else {
+            Vec::new()
+        };
         if blake3::hash(&bytes).as_bytes() != &id.0 {
-            return Err(Error::new(ErrorKind::Damaged, format!("the manifest segment {name} is damaged"))
-                .with_remedy("`imager verify` names every master that needs it; capture that master again"));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!("the manifest segment {name} is damaged"),
+            )
+            .with_remedy("`imager verify` names every master that needs it; capture that master again"));
         }
         Ok(bytes)
     }
 }
 
 fn lacks_chunk(id: &ChunkId) -> Error {
-    Error::new(ErrorKind::Missing, format!("the store lacks chunk {id}, or it is damaged")).with_remedy(
+    Error::new(
+        ErrorKind::Missing,
+        format!("the store lacks chunk {id}, or it is damaged"),
+    )
+    .with_remedy(
         "`imager verify` names every master that needs it; a capture that sees the same content heals it",
     )
 }
@@ -374,7 +426,9 @@ fn damage_mark(pack: PackId, offset: u64) -> String {
 fn now_unix_ms() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+        .map_or(0, |duration| {
+            u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+        })
 }
 
 #[cfg(test)]

@@ -23,7 +23,10 @@ impl Chance {
     }
 
     pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
     }
 }
@@ -31,25 +34,30 @@ impl Chance {
 /// Bytes that look random and do not compress.
 pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
-    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    blake3::Hasher::new()
+        .update(&seed.to_le_bytes())
+        .finalize_xof()
+        .fill(&mut bytes);
     bytes
 }
 
-/// A disk with a GPT whose partitions are the sector ranges given, 128 entries, both copies.
-pub(crate) fn gpt_disk(size: u64, partitions: &[Range<u64>], fill: impl Fn(usize, &mut [u8])) -> Vec<u8> {
+/// A disk with a GPT whose partitions go from one sector to before another, 128 entries, both copies.
+pub(crate) fn gpt_disk(size: u64, partitions: &[(u64, u64)], fill: impl Fn(usize, &mut [u8])) -> Vec<u8> {
     let mut disk = vec![0u8; usize::try_from(size).unwrap()];
     let sectors = size / SECTOR;
-    for (number, range) in partitions.iter().enumerate() {
-        let bytes = usize::try_from(range.start * SECTOR).unwrap()..usize::try_from(range.end * SECTOR).unwrap();
+    for (number, (first, end)) in partitions.iter().enumerate() {
+        let bytes = usize::try_from(first * SECTOR).unwrap()..usize::try_from(end * SECTOR).unwrap();
         fill(number, &mut disk[bytes]);
     }
     let mut entries = vec![0u8; 128 * 128];
-    for (number, range) in partitions.iter().enumerate() {
+    for (number, (first, end)) in partitions.iter().enumerate() {
         let entry = &mut entries[number * 128..(number + 1) * 128];
-        entry[..16].copy_from_slice(&[0xAF, 0x3D, 0xC6, 0x0F, 0x83, 0x84, 0x72, 0x47, 0x8E, 0x79, 0x3D, 0x69, 0xD8, 0x47, 0x7D, 0xE4]);
+        entry[..16].copy_from_slice(&[
+            0xAF, 0x3D, 0xC6, 0x0F, 0x83, 0x84, 0x72, 0x47, 0x8E, 0x79, 0x3D, 0x69, 0xD8, 0x47, 0x7D, 0xE4,
+        ]);
         entry[16] = u8::try_from(number).unwrap() + 1;
-        entry[32..40].copy_from_slice(&range.start.to_le_bytes());
-        entry[40..48].copy_from_slice(&(range.end - 1).to_le_bytes());
+        entry[32..40].copy_from_slice(&first.to_le_bytes());
+        entry[40..48].copy_from_slice(&(end - 1).to_le_bytes());
     }
     let header = |own: u64, other: u64, entries_at: u64| {
         let mut header = [0u8; 92];
@@ -85,7 +93,10 @@ pub(crate) fn memory_store() -> (Store, ForgetfulStorage) {
     let storage = ForgetfulStorage::default();
     let key = SecretKey::generate().unwrap();
     Store::init_storage(&storage, &key).unwrap();
-    (Store::with_storage(Box::new(storage.clone()), Some(key)).unwrap(), storage)
+    (
+        Store::with_storage(Box::new(storage.clone()), Some(key)).unwrap(),
+        storage,
+    )
 }
 
 /// A disk in memory that writes down everything that is done to it and whose power can be cut. Clones share it.
@@ -123,7 +134,11 @@ impl RecordingDisk {
             touched,
             liar: None,
         };
-        Self { state: Arc::new(Mutex::new(recording)), size, sector_size: 512 }
+        Self {
+            state: Arc::new(Mutex::new(recording)),
+            size,
+            sector_size: 512,
+        }
     }
 
     pub(crate) fn cut_power_after(&self, writes: u64) {
@@ -171,7 +186,10 @@ impl RecordingDisk {
 
     fn change(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         let mut state = lock(&self.state);
-        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > self.size) {
+        if offset
+            .checked_add(bytes.len() as u64)
+            .is_none_or(|end| end > self.size)
+        {
             return Err(Error::new(ErrorKind::Write, "behind the end"));
         }
         if state.power_until.is_some_and(|until| state.writes >= until) {
@@ -214,7 +232,10 @@ impl Target for RecordingDisk {
         if range.end > self.size {
             return Err(Error::new(ErrorKind::Write, "behind the end"));
         }
-        self.change(range.start, &vec![0; usize::try_from(range.end - range.start).unwrap()])
+        self.change(
+            range.start,
+            &vec![0; usize::try_from(range.end - range.start).unwrap()],
+        )
     }
     fn discard_range(&self, _range: Range<u64>) {}
     fn flush(&self) -> Result<()> {

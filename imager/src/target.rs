@@ -83,12 +83,22 @@ impl TargetDisk {
             .custom_flags(flags)
             .open(path)
             .map_err(|error| {
-                if error.kind() == std::io::ErrorKind::ResourceBusy { busy("mounted or held") } else { failed(error) }
+                if error.kind() == std::io::ErrorKind::ResourceBusy {
+                    busy("mounted or held")
+                } else {
+                    failed(error)
+                }
             })?;
         if is_device {
             let size = device::size(&file, path)?;
             let sector_size = device::sector_size(&file, path)?;
-            return Ok(Self { file, path: path.to_owned(), size, sector_size, regular: false });
+            return Ok(Self {
+                file,
+                path: path.to_owned(),
+                size,
+                sector_size,
+                regular: false,
+            });
         }
         if loop_device_of(path).is_some() {
             return Err(busy("attached to a loop device"));
@@ -101,7 +111,13 @@ impl TargetDisk {
             file.set_len(disk_size).map_err(failed)?;
             size = disk_size;
         }
-        Ok(Self { file, path: path.to_owned(), size, sector_size, regular: true })
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            size,
+            sector_size,
+            regular: true,
+        })
     }
 
     fn write_failed(&self, range: &Range<u64>, error: std::io::Error) -> Error {
@@ -128,7 +144,11 @@ impl ReadAt for TargetDisk {
         self.file.read_exact_at(buffer, offset).map_err(|error| {
             Error::caused(
                 ErrorKind::Read,
-                format!("reading {} bytes at offset {offset} of {}", buffer.len(), self.path.display()),
+                format!(
+                    "reading {} bytes at offset {offset} of {}",
+                    buffer.len(),
+                    self.path.display()
+                ),
                 error,
             )
         })
@@ -140,7 +160,7 @@ impl ReadAt for TargetDisk {
 
     fn next_data(&self, offset: u64) -> Option<Range<u64>> {
         if !self.regular {
-            return (offset < self.size).then(|| offset..self.size);
+            return (offset < self.size).then_some(offset..self.size);
         }
         device::next_data(&self.file, offset, self.size)
     }
@@ -152,7 +172,9 @@ impl Target for TargetDisk {
         if range.end > self.size {
             return Err(self.write_failed(&range, std::io::Error::other("it reaches behind the end")));
         }
-        self.file.write_all_at(bytes, offset).map_err(|error| self.write_failed(&range, error))
+        self.file
+            .write_all_at(bytes, offset)
+            .map_err(|error| self.write_failed(&range, error))
     }
 
     fn zero_range(&self, range: Range<u64>) -> Result<()> {
@@ -175,7 +197,7 @@ impl Target for TargetDisk {
             }
         } else {
             let sector = u64::from(self.sector_size);
-            range.start % sector == 0 && range.end % sector == 0 && device::zero_out(&self.file, range.clone()).is_ok()
+            is_aligned(&range, sector) && device::zero_out(&self.file, range.clone()).is_ok()
         };
         if quick {
             return Ok(());
@@ -183,7 +205,9 @@ impl Target for TargetDisk {
         let zeros = vec![0u8; 1 << 20];
         let mut offset = range.start;
         while offset < range.end {
-            let length = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(zeros.len());
+            let length = usize::try_from(range.end - offset)
+                .unwrap_or(usize::MAX)
+                .min(zeros.len());
             self.write_all_at(&zeros[..length], offset)?;
             offset += length as u64;
         }
@@ -192,7 +216,7 @@ impl Target for TargetDisk {
 
     fn discard_range(&self, range: Range<u64>) {
         let sector = u64::from(self.sector_size);
-        if !self.regular && range.end <= self.size && range.start % sector == 0 && range.end % sector == 0 {
+        if !self.regular && range.end <= self.size && is_aligned(&range, sector) {
             // A medium that does not know discarding loses nothing by it.
             let _ = device::discard(&self.file, range);
         }
@@ -200,19 +224,29 @@ impl Target for TargetDisk {
 
     fn flush(&self) -> Result<()> {
         self.file.sync_all().map_err(|error| {
-            Error::caused(ErrorKind::Write, format!("flushing {}", self.path.display()), error)
-                .with_remedy("the medium may be failing: look at its SMART values and the kernel's messages")
+            Error::caused(
+                ErrorKind::Write,
+                format!("flushing {}", self.path.display()),
+                error,
+            )
+            .with_remedy("the medium may be failing: look at its SMART values and the kernel's messages")
         })
     }
 
     fn forget(&self) -> Result<()> {
-        let failed =
-            |error: std::io::Error| Error::io(format!("dropping the cache of {}", self.path.display()), error);
+        let failed = |error: std::io::Error| {
+            Error::io(format!("dropping the cache of {}", self.path.display()), error)
+        };
         if !self.regular {
             device::flush_buffers(&self.file).map_err(failed)?;
         }
-        posix_fadvise(&self.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).map_err(|error| failed(error.into()))
+        posix_fadvise(&self.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)
+            .map_err(|error| failed(error.into()))
     }
+}
+
+fn is_aligned(range: &Range<u64>, sector: u64) -> bool {
+    range.start.is_multiple_of(sector) && range.end.is_multiple_of(sector)
 }
 
 /// The loop device that a file is attached to, if there is one.

@@ -56,7 +56,11 @@ pub fn cut(bytes: &[u8]) -> Vec<Piece> {
         let block = &bytes[position..bytes.len().min(position + BLOCK)];
         let cuts = length >= MAX_BLOCKS
             || length >= MIN_BLOCKS && {
-                let mask = if length < NORMAL_BLOCKS { STRICT_MASK } else { LOOSE_MASK };
+                let mask = if length < NORMAL_BLOCKS {
+                    STRICT_MASK
+                } else {
+                    LOOSE_MASK
+                };
                 crc32fast::hash(block) & mask == 0
             };
         if cuts {
@@ -76,7 +80,9 @@ pub fn cut(bytes: &[u8]) -> Vec<Piece> {
 pub fn is_zero(bytes: &[u8]) -> bool {
     // One look decides for nearly all data; the rest is compared in strides that vectorise.
     bytes.first().is_none_or(|byte| *byte == 0)
-        && bytes.chunks(256).all(|stride| stride.iter().fold(0, |seen, byte| seen | byte) == 0)
+        && bytes
+            .chunks(256)
+            .all(|stride| stride.iter().fold(0, |seen, byte| seen | byte) == 0)
 }
 
 /// How many blocks of zeros the bytes begin with; the last one may be short.
@@ -91,7 +97,10 @@ mod tests {
 
     fn noise(seed: u64, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
-        blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
+        blake3::Hasher::new()
+            .update(&seed.to_le_bytes())
+            .finalize_xof()
+            .fill(&mut bytes);
         bytes
     }
 
@@ -117,8 +126,9 @@ mod tests {
         assert_eq!(ends, GOLDEN);
     }
 
-    const GOLDEN: &[usize] =
-        &[35, 59, 91, 124, 139, 172, 207, 231, 293, 310, 326, 360, 395, 460, 469, 506, 512];
+    const GOLDEN: &[usize] = &[
+        35, 59, 91, 124, 139, 172, 207, 231, 293, 310, 326, 360, 395, 460, 469, 506, 512,
+    ];
 
     #[test]
     fn content_that_moved_by_blocks_is_cut_the_same() {

@@ -27,7 +27,16 @@ pub(crate) struct ManifestWriter<'a> {
 
 impl<'a> ManifestWriter<'a> {
     pub(crate) fn new(sink: &'a dyn ChunkSink, borders: &'a [u64]) -> Self {
-        Self { sink, borders, start: 0, next: 0, entries: Vec::new(), segments: Vec::new(), chunks: 0, bytes_data: 0 }
+        Self {
+            sink,
+            borders,
+            start: 0,
+            next: 0,
+            entries: Vec::new(),
+            segments: Vec::new(),
+            chunks: 0,
+            bytes_data: 0,
+        }
     }
 
     /// Adds what follows at `offset`; zeros and free ranges that touch become one.
@@ -35,16 +44,20 @@ impl<'a> ManifestWriter<'a> {
         if offset != self.next || length_bytes == 0 {
             return Err(Error::new(
                 ErrorKind::Damaged,
-                format!("the capture lost its place: expected offset {}, got {offset}", self.next),
+                format!(
+                    "the capture lost its place: expected offset {}, got {offset}",
+                    self.next
+                ),
             ));
         }
         self.next += length_bytes;
         if let EntryKind::Data(_) = kind {
             self.chunks += 1;
             self.bytes_data += length_bytes;
-        } else if let (Err(_), Some(last)) =
-            (self.borders.binary_search(&offset), self.entries.last_mut().filter(|last| last.kind == kind))
-        {
+        } else if let (Err(_), Some(last)) = (
+            self.borders.binary_search(&offset),
+            self.entries.last_mut().filter(|last| last.kind == kind),
+        ) {
             last.length_bytes += length_bytes;
             return Ok(());
         }
@@ -66,9 +79,15 @@ impl<'a> ManifestWriter<'a> {
         if self.entries.is_empty() {
             return Ok(());
         }
-        let segment = Segment { start: ByteOffset(self.start), entries: std::mem::take(&mut self.entries) };
+        let segment = Segment {
+            start: ByteOffset(self.start),
+            entries: std::mem::take(&mut self.entries),
+        };
         let id = self.sink.put_segment(&segment.encode())?;
-        self.segments.push(SegmentRef { id, covers: ByteLen(end - self.start) });
+        self.segments.push(SegmentRef {
+            id,
+            covers: ByteLen(end - self.start),
+        });
         self.start = end;
         Ok(())
     }

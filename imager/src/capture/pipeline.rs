@@ -114,11 +114,21 @@ pub(crate) fn run(
         for _ in 0..settings.workers {
             let (units, jobs) = (units.clone(), jobs.clone());
             let (results, done) = (result_sender.clone(), done_sender.clone());
-            scope.spawn(move || state.guard(|| work(&units, &jobs, results, &done, sink, settings.level, state)));
+            scope.spawn(move || {
+                state.guard(|| work(&units, &jobs, results, &done, sink, settings.level, state))
+            });
         }
         drop((units, jobs, result_sender, done_sender));
         let manifest = ManifestWriter::new(sink, &plan.borders);
-        let coordinator = Coordinator { sink, manifest, jobs: job_sender, done, state, open: FrameJob::default(), sent: HashSet::new() };
+        let coordinator = Coordinator {
+            sink,
+            manifest,
+            jobs: job_sender,
+            done,
+            state,
+            open: FrameJob::default(),
+            sent: HashSet::new(),
+        };
         coordinator.run(&results, &empty_sender)
     })
 }
@@ -162,7 +172,10 @@ fn read(
     progress: &dyn Progress,
 ) -> Result<()> {
     let mut data = disk.next_data(0);
-    let mut spans = plan.spans().map(|span| without_holes(disk, span, &mut data)).peekable();
+    let mut spans = plan
+        .spans()
+        .map(|span| without_holes(disk, span, &mut data))
+        .peekable();
     for number in 0.. {
         if spans.peek().is_none() || state.stopped() {
             break;
@@ -170,16 +183,23 @@ fn read(
         progress.check_cancelled()?;
         let Ok(mut buffer) = empty.recv() else { break };
         buffer.clear();
-        let mut unit = Unit { number, spans: Vec::new(), buffer };
+        let mut unit = Unit {
+            number,
+            spans: Vec::new(),
+            buffer,
+        };
         let mut wanted = 0;
         while let Some(span) = spans.next_if(|span| {
-            unit.spans.is_empty() || wanted + span.read_len() <= UNIT_LEN as u64 && unit.spans.len() < UNIT_SPANS
+            unit.spans.is_empty()
+                || wanted + span.read_len() <= UNIT_LEN as u64 && unit.spans.len() < UNIT_SPANS
         }) {
             wanted += span.read_len();
             unit.spans.push(span);
         }
         fill(disk, &mut unit)?;
-        state.bytes_read.fetch_add(unit.buffer.len() as u64, Ordering::Relaxed);
+        state
+            .bytes_read
+            .fetch_add(unit.buffer.len() as u64, Ordering::Relaxed);
         let done = unit.spans.last().map_or(0, |span| span.offset + span.length);
         if units.send(unit).is_err() {
             break;
@@ -194,7 +214,9 @@ fn without_holes(disk: &dyn ReadAt, mut span: Span, data: &mut Option<std::ops::
     while let Some(behind) = data.as_ref().filter(|data| data.end <= span.offset) {
         *data = disk.next_data(behind.end);
     }
-    let in_hole = data.as_ref().is_none_or(|data| data.start >= span.offset + span.length);
+    let in_hole = data
+        .as_ref()
+        .is_none_or(|data| data.start >= span.offset + span.length);
     if in_hole && matches!(span.how, How::Whole | How::Content) {
         span.how = How::Zeros;
     }
@@ -295,9 +317,19 @@ fn hash(unit: Unit) -> Hashed {
         let bytes = &unit.buffer[at..at + length];
         let chunk = |range: std::ops::Range<usize>| {
             let kind = EntryKind::Data(ChunkId(*blake3::hash(&bytes[range.clone()]).as_bytes()));
-            Found { offset: span.offset + range.start as u64, length: range.len() as u64, kind, at: at + range.start }
+            Found {
+                offset: span.offset + range.start as u64,
+                length: range.len() as u64,
+                kind,
+                at: at + range.start,
+            }
         };
-        let empty = |kind| Found { offset: span.offset, length: span.length, kind, at };
+        let empty = |kind| Found {
+            offset: span.offset,
+            length: span.length,
+            kind,
+            at,
+        };
         match span.how {
             How::Free => found.push(empty(EntryKind::Discard)),
             How::Zeros => found.push(empty(EntryKind::Zero)),
@@ -315,7 +347,11 @@ fn hash(unit: Unit) -> Hashed {
         }
         at += length;
     }
-    Hashed { number: unit.number, found, buffer: unit.buffer }
+    Hashed {
+        number: unit.number,
+        found,
+        buffer: unit.buffer,
+    }
 }
 
 /// Puts everything in order again, asks what is lacking, and makes frames of it.
@@ -346,10 +382,10 @@ impl Coordinator<'_> {
             // Few round trips when the sink is slow, no waiting when it is quick.
             if batch_chunks >= ASK_CHUNKS || batch.len() >= 2 || results.is_empty() {
                 batch_chunks = 0;
-                if !self.state.stopped() {
-                    if let Err(error) = self.settle(&batch) {
-                        self.state.fail(error);
-                    }
+                if !self.state.stopped()
+                    && let Err(error) = self.settle(&batch)
+                {
+                    self.state.fail(error);
                 }
                 for hashed in batch.drain(..) {
                     // The reader may be gone already.
@@ -357,10 +393,10 @@ impl Coordinator<'_> {
                 }
             }
         }
-        if !self.state.stopped() {
-            if let Err(error) = self.send_frame() {
-                self.state.fail(error);
-            }
+        if !self.state.stopped()
+            && let Err(error) = self.send_frame()
+        {
+            self.state.fail(error);
         }
         self.finish()
     }
@@ -400,9 +436,16 @@ impl Coordinator<'_> {
                 _ => None,
             })
             .collect();
-        let lacking = if ids.is_empty() { Vec::new() } else { self.sink.lacking(&ids)? };
+        let lacking = if ids.is_empty() {
+            Vec::new()
+        } else {
+            self.sink.lacking(&ids)?
+        };
         if lacking.len() != ids.len() {
-            return Err(Error::new(ErrorKind::Damaged, "the store answered about other chunks than it was asked about"));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                "the store answered about other chunks than it was asked about",
+            ));
         }
         let mut lacking = lacking.into_iter();
         for hashed in batch {
@@ -419,15 +462,21 @@ impl Coordinator<'_> {
     }
 
     fn add(&mut self, id: ChunkId, bytes: &[u8]) -> Result<()> {
-        if self.open.plain.len() + bytes.len() > frame::MAX_PLAIN_LEN || self.open.chunks.len() >= frame::MAX_CHUNKS {
+        if self.open.plain.len() + bytes.len() > frame::MAX_PLAIN_LEN
+            || self.open.chunks.len() >= frame::MAX_CHUNKS
+        {
             self.send_frame()?;
         }
         if self.open.plain.capacity() == 0 {
             self.open.plain.reserve_exact(frame::MAX_PLAIN_LEN);
         }
         self.open.plain.extend_from_slice(bytes);
-        self.open.chunks.push((id, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
-        self.state.bytes_new.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.open
+            .chunks
+            .push((id, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
+        self.state
+            .bytes_new
+            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.state.chunks_new.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -437,8 +486,11 @@ impl Coordinator<'_> {
         if job.chunks.is_empty() {
             return Ok(());
         }
-        self.jobs
-            .send(job)
-            .map_err(|_| Error::new(ErrorKind::Io, "the workers of the capture ended before their work"))
+        self.jobs.send(job).map_err(|_| {
+            Error::new(
+                ErrorKind::Io,
+                "the workers of the capture ended before their work",
+            )
+        })
     }
 }

@@ -48,7 +48,10 @@ enum Treatment {
     /// Kept; cut by content, counted from this offset on.
     Content,
     /// Kept; cut at files. Index of the partition's extents.
-    Files { partition_start: u64, extents: std::sync::Arc<Vec<Extent>> },
+    Files {
+        partition_start: u64,
+        extents: std::sync::Arc<Vec<Extent>>,
+    },
     /// Not read; zeros after a restore.
     Zeros,
     /// Not read; anything after a restore.
@@ -94,7 +97,9 @@ impl Plan {
         let raw_because = as_raw.then_some("asked for");
         let mut notes: Vec<String> = layout.warnings.iter().map(ToString::to_string).collect();
         if let Table::Damaged { reason } = &layout.table {
-            notes.push(format!("the partition table is damaged ({reason}); the disk is kept whole"));
+            notes.push(format!(
+                "the partition table is damaged ({reason}); the disk is kept whole"
+            ));
         }
         let mut regions = Vec::new();
         let mut partitions = Vec::new();
@@ -102,14 +107,25 @@ impl Plan {
             if let (Outcome::Refused { reason, remedy }, false) = (&mapping.outcome, as_raw) {
                 return Err(Error::new(
                     ErrorKind::Refused,
-                    format!("partition {} ({}) cannot be captured: {reason}", one.number, mapping.kind),
+                    format!(
+                        "partition {} ({}) cannot be captured: {reason}",
+                        one.number, mapping.kind
+                    ),
                 )
                 .with_remedy(format!("{remedy}; or keep every byte as it is with `--as raw`")));
             }
-            notes.extend(mapping.notes.iter().map(|note| format!("partition {}: {note}", one.number)));
+            notes.extend(
+                mapping
+                    .notes
+                    .iter()
+                    .map(|note| format!("partition {}: {note}", one.number)),
+            );
             partitions.push(inspect::note(one, mapping, raw_because));
             if as_raw {
-                regions.push(Region { bytes: one.bytes.clone(), treatment: Treatment::Content });
+                regions.push(Region {
+                    bytes: one.bytes.clone(),
+                    treatment: Treatment::Content,
+                });
             } else {
                 add_partition(disk, &one.bytes, mapping, &mut regions);
             }
@@ -123,14 +139,28 @@ impl Plan {
                 Ranges::from_unsorted(backup.clone()).intersection(&Ranges::from_one(gap.bytes.clone()))
             };
             let free = Ranges::from_one(gap.bytes.clone()).difference(&kept);
-            regions.extend(kept.iter().map(|bytes| Region { bytes: bytes.clone(), treatment: Treatment::Content }));
-            regions.extend(free.iter().map(|bytes| Region { bytes: bytes.clone(), treatment: Treatment::Free }));
+            regions.extend(kept.iter().map(|bytes| Region {
+                bytes: bytes.clone(),
+                treatment: Treatment::Content,
+            }));
+            regions.extend(free.iter().map(|bytes| Region {
+                bytes: bytes.clone(),
+                treatment: Treatment::Free,
+            }));
         }
         regions.retain(|region| !region.bytes.is_empty());
         regions.sort_by_key(|region| region.bytes.start);
         let regions = without_holes(regions, layout.disk_bytes);
-        let mut borders: Vec<u64> = primary.iter().chain(&backup).flat_map(|range| [range.start, range.end]).collect();
-        borders.extend(partitions.iter().flat_map(|one: &PartitionNote| [one.start, one.start + one.head.get()]));
+        let mut borders: Vec<u64> = primary
+            .iter()
+            .chain(&backup)
+            .flat_map(|range| [range.start, range.end])
+            .collect();
+        borders.extend(
+            partitions
+                .iter()
+                .flat_map(|one: &PartitionNote| [one.start, one.start + one.head.get()]),
+        );
         borders.sort_unstable();
         borders.dedup();
         let bytes_used = regions
@@ -138,14 +168,21 @@ impl Plan {
             .filter(|region| matches!(region.treatment, Treatment::Content | Treatment::Files { .. }))
             .map(|region| region.bytes.end - region.bytes.start)
             .sum();
-        let byte_range = |range: &Range<u64>| ByteRange { start: range.start, length: range.end - range.start };
+        let byte_range = |range: &Range<u64>| ByteRange {
+            start: range.start,
+            length: range.end - range.start,
+        };
         Ok(Self {
             regions,
             borders,
             partitions,
             primary_table: primary.iter().map(byte_range).collect(),
             backup_table: backup.iter().map(byte_range).collect(),
-            smallest_target: if as_raw { layout.disk_bytes } else { layout.smallest_disk_bytes() },
+            smallest_target: if as_raw {
+                layout.disk_bytes
+            } else {
+                layout.smallest_disk_bytes()
+            },
             bytes_used,
             notes,
         })
@@ -153,7 +190,13 @@ impl Plan {
 
     /// The spans of the whole disk, in order.
     pub(crate) fn spans(&self) -> Spans<'_> {
-        Spans { plan: self, region: 0, position: 0, extent: 0, ready: VecDeque::new() }
+        Spans {
+            plan: self,
+            region: 0,
+            position: 0,
+            extent: 0,
+            ready: VecDeque::new(),
+        }
     }
 }
 
@@ -169,20 +212,29 @@ fn without_holes(regions: Vec<Region>, disk_bytes: u64) -> Vec<Region> {
             continue;
         }
         if region.bytes.start > next {
-            whole.push(Region { bytes: next..region.bytes.start, treatment: Treatment::Content });
+            whole.push(Region {
+                bytes: next..region.bytes.start,
+                treatment: Treatment::Content,
+            });
         }
         next = region.bytes.end;
         whole.push(region);
     }
     if next < disk_bytes {
-        whole.push(Region { bytes: next..disk_bytes, treatment: Treatment::Content });
+        whole.push(Region {
+            bytes: next..disk_bytes,
+            treatment: Treatment::Content,
+        });
     }
     whole
 }
 
 fn add_partition(disk: &dyn ReadAt, bytes: &Range<u64>, mapping: &Mapping, regions: &mut Vec<Region>) {
     let Outcome::Mapped(mapped) = &mapping.outcome else {
-        regions.push(Region { bytes: bytes.clone(), treatment: Treatment::Content });
+        regions.push(Region {
+            bytes: bytes.clone(),
+            treatment: Treatment::Content,
+        });
         return;
     };
     let mut extents = Vec::new();
@@ -192,10 +244,17 @@ fn add_partition(disk: &dyn ReadAt, bytes: &Range<u64>, mapping: &Mapping, regio
     let _ = mapped.files.walk(disk, &mut |extent| {
         extents.push(Extent {
             disk: extent.disk_offset,
-            length: extent.length_bytes.checked_next_multiple_of(block).unwrap_or(extent.length_bytes),
+            length: extent
+                .length_bytes
+                .checked_next_multiple_of(block)
+                .unwrap_or(extent.length_bytes),
             logical: extent.logical_offset,
         });
-        if extents.len() < EXTENTS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if extents.len() < EXTENTS_MAX {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
     });
     extents.sort_unstable_by_key(|extent| (extent.disk, extent.logical));
     let extents = std::sync::Arc::new(extents);
@@ -205,10 +264,19 @@ fn add_partition(disk: &dyn ReadAt, bytes: &Range<u64>, mapping: &Mapping, regio
     let free = whole.difference(&used).difference(&zeroed);
     regions.extend(used.iter().map(|range| Region {
         bytes: range.clone(),
-        treatment: Treatment::Files { partition_start: bytes.start, extents: std::sync::Arc::clone(&extents) },
+        treatment: Treatment::Files {
+            partition_start: bytes.start,
+            extents: std::sync::Arc::clone(&extents),
+        },
     }));
-    regions.extend(zeroed.iter().map(|range| Region { bytes: range.clone(), treatment: Treatment::Zeros }));
-    regions.extend(free.iter().map(|range| Region { bytes: range.clone(), treatment: Treatment::Free }));
+    regions.extend(zeroed.iter().map(|range| Region {
+        bytes: range.clone(),
+        treatment: Treatment::Zeros,
+    }));
+    regions.extend(free.iter().map(|range| Region {
+        bytes: range.clone(),
+        treatment: Treatment::Free,
+    }));
 }
 
 /// Walks a plan.
@@ -245,7 +313,10 @@ impl Iterator for Spans<'_> {
                 end = end.min(region.bytes.start + (into / UNIT_LEN as u64 + 1) * UNIT_LEN as u64);
                 How::Content
             }
-            Treatment::Files { partition_start, extents } => {
+            Treatment::Files {
+                partition_start,
+                extents,
+            } => {
                 end = end.min(next_file_cut(extents, &mut self.extent, start, *partition_start));
                 How::Whole
             }
@@ -254,7 +325,11 @@ impl Iterator for Spans<'_> {
         if end >= region.bytes.end {
             self.region += 1;
         }
-        Some(Span { offset: start, length: end - start, how })
+        Some(Span {
+            offset: start,
+            length: end - start,
+            how,
+        })
     }
 }
 
@@ -262,7 +337,9 @@ impl Iterator for Spans<'_> {
 fn next_file_cut(extents: &[Extent], cursor: &mut usize, start: u64, partition_start: u64) -> u64 {
     // Another partition has another list: then the cursor is from elsewhere.
     if extents.get(*cursor).is_none_or(|extent| extent.disk > start) {
-        *cursor = extents.partition_point(|extent| extent.disk <= start).saturating_sub(1);
+        *cursor = extents
+            .partition_point(|extent| extent.disk <= start)
+            .saturating_sub(1);
     }
     while extents.get(*cursor + 1).is_some_and(|next| next.disk <= start) {
         *cursor += 1;

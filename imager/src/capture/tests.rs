@@ -1,4 +1,5 @@
 use super::*;
+use crate::exchange::ManifestSource;
 use crate::{
     Unwatched,
     restore::{RestoreOptions, restore},
@@ -9,7 +10,6 @@ use protocol::{
     MasterRef,
     manifest::{EntryKind, Segment},
 };
-use crate::exchange::ManifestSource;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 fn options() -> CaptureOptions {
@@ -22,7 +22,12 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
         0 => vec![0; length],
         1 => noise(seed, length),
         2 => noise(seed % 3, 65_536).into_iter().cycle().take(length).collect(),
-        _ => format!("line {seed}\n").into_bytes().into_iter().cycle().take(length).collect(),
+        _ => format!("line {seed}\n")
+            .into_bytes()
+            .into_iter()
+            .cycle()
+            .take(length)
+            .collect(),
     });
     prop::collection::vec(part, 1..6).prop_map(|parts| parts.concat())
 }
@@ -34,7 +39,7 @@ proptest! {
     fn what_is_captured_is_restored(bytes in content(), with_table in any::<bool>(), raw in any::<bool>(), level in -5i32..4) {
         let disk = if with_table {
             let sectors = bytes.len() as u64 / 512 + 1;
-            gpt_disk((2048 + sectors + 100) * 512, &[2048..2048 + sectors], |_, part| part[..bytes.len()].copy_from_slice(&bytes))
+            gpt_disk((2048 + sectors + 100) * 512, &[(2048, 2048 + sectors)], |_, part| part[..bytes.len()].copy_from_slice(&bytes))
         } else {
             bytes
         };
@@ -53,7 +58,7 @@ proptest! {
 
 #[test]
 fn a_manifest_covers_the_disk_and_is_signed() {
-    let disk = gpt_disk(4 << 20, &[2048..6000], |_, bytes| bytes.fill(7));
+    let disk = gpt_disk(4 << 20, &[(2048, 6000)], |_, bytes| bytes.fill(7));
     let (store, _) = memory_store();
     let captured = capture(&disk, &store, &options(), &Unwatched).unwrap();
     let root = store.public_key().open(&captured.signed).unwrap();
@@ -71,12 +76,21 @@ fn a_manifest_covers_the_disk_and_is_signed() {
 
 #[test]
 fn what_lies_behind_the_last_partition_is_not_kept_unless_asked_for() {
-    let mut disk = gpt_disk(8 << 20, &[2048..4096], |_, bytes| bytes.fill(7));
+    let mut disk = gpt_disk(8 << 20, &[(2048, 4096)], |_, bytes| bytes.fill(7));
     disk[6 << 20..7 << 20].copy_from_slice(&noise(1, 1 << 20));
     let (store, _) = memory_store();
     let mapped = capture(&disk, &store, &options(), &Unwatched).unwrap();
     assert!(mapped.counts.bytes_read < 3 << 20, "{:?}", mapped.counts);
-    let raw = capture(&disk, &store, &CaptureOptions { as_raw: true, ..options() }, &Unwatched).unwrap();
+    let raw = capture(
+        &disk,
+        &store,
+        &CaptureOptions {
+            as_raw: true,
+            ..options()
+        },
+        &Unwatched,
+    )
+    .unwrap();
     assert!(raw.counts.bytes_new >= 1 << 20, "{:?}", raw.counts);
 }
 
@@ -89,7 +103,10 @@ fn a_read_error_of_the_source_names_the_range_and_makes_no_version() {
         }
         fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
             if offset + buffer.len() as u64 > 20 << 20 {
-                return Err(Error::new(ErrorKind::Read, format!("reading {} bytes at offset {offset}", buffer.len())));
+                return Err(Error::new(
+                    ErrorKind::Read,
+                    format!("reading {} bytes at offset {offset}", buffer.len()),
+                ));
             }
             self.0.read_exact_at(buffer, offset)
         }
@@ -119,7 +136,11 @@ fn cancelling_makes_no_version_and_what_was_sent_is_not_sent_again() {
     assert_eq!(store.stats().unwrap().masters, 0);
     let sent = store.stats().unwrap().bytes_stored;
     let captured = capture(&disk, &store, &options(), &Unwatched).unwrap();
-    assert!(captured.counts.bytes_new <= (60 << 20) - sent * 9 / 10, "{sent} then {:?}", captured.counts);
+    assert!(
+        captured.counts.bytes_new <= (60 << 20) - sent * 9 / 10,
+        "{sent} then {:?}",
+        captured.counts
+    );
 }
 
 #[test]
@@ -133,7 +154,11 @@ fn a_chunk_that_occurs_often_is_sent_once() {
     let kinds: Vec<EntryKind> = root
         .segments
         .iter()
-        .flat_map(|reference| Segment::decode(&store.segment(reference.id).unwrap()).unwrap().entries)
+        .flat_map(|reference| {
+            Segment::decode(&store.segment(reference.id).unwrap())
+                .unwrap()
+                .entries
+        })
         .map(|entry| entry.kind)
         .collect();
     assert!(kinds.iter().all(|kind| matches!(kind, EntryKind::Data(_))));

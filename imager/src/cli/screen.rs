@@ -38,13 +38,20 @@ impl Progress for Terminal {
         if !self.enabled {
             return;
         }
-        let Ok(mut last) = self.last.try_lock() else { return };
+        let Ok(mut last) = self.last.try_lock() else {
+            return;
+        };
         if last.elapsed() < Duration::from_millis(200) {
             return;
         }
         *last = Instant::now();
         let percent = done.saturating_mul(100).checked_div(total).unwrap_or(0);
-        eprint!("\r\x1b[K{} {percent} % ({} of {})", phase.code(), size(done), size(total));
+        eprint!(
+            "\r\x1b[K{} {percent} % ({} of {})",
+            phase.code(),
+            size(done),
+            size(total)
+        );
         self.shown.store(true, Ordering::Relaxed);
     }
 }
@@ -60,7 +67,8 @@ impl Drop for Terminal {
 /// Prints an answer; false if nobody takes it.
 pub(super) fn print(answer: &Answer, json: bool) -> bool {
     let text = if json {
-        serde_json::to_string(answer).unwrap_or_else(|error| format!("{{\"error\":{{\"message\":\"{error}\"}}}}"))
+        serde_json::to_string(answer)
+            .unwrap_or_else(|error| format!("{{\"error\":{{\"message\":\"{error}\"}}}}"))
     } else {
         in_words(answer)
     };
@@ -87,7 +95,10 @@ pub(super) fn warn(text: &str) {
 
 fn in_words(answer: &Answer) -> String {
     match answer {
-        Answer::Init(init) => format!("made a store in {}; its public key is {}", init.store, init.public_key),
+        Answer::Init(init) => format!(
+            "made a store in {}; its public key is {}",
+            init.store, init.public_key
+        ),
         Answer::Captured(one) => {
             let counts = &one.counts;
             let mut text = format!(
@@ -136,8 +147,17 @@ fn in_words(answer: &Answer) -> String {
                     MasterVersionState::Deleted => ", deleted".to_owned(),
                     MasterVersionState::Damaged { reason } => format!(", damaged: {reason}"),
                 };
-                let name = if one.name.is_empty() { &one.object } else { &one.name };
-                format!("{name}@{}  {} used of {}{state}\n", one.version, size(one.bytes_used), size(one.bytes_disk))
+                let name = if one.name.is_empty() {
+                    &one.object
+                } else {
+                    &one.name
+                };
+                format!(
+                    "{name}@{}  {} used of {}{state}\n",
+                    one.version,
+                    size(one.bytes_used),
+                    size(one.bytes_disk)
+                )
             })
             .collect(),
         Answer::Show(show) => {
@@ -200,7 +220,11 @@ fn in_words(answer: &Answer) -> String {
                 found.table,
                 found.sector_size,
                 size(found.bytes_used),
-                if found.bootable { "looks bootable" } else { "does not look bootable" },
+                if found.bootable {
+                    "looks bootable"
+                } else {
+                    "does not look bootable"
+                },
             );
             for one in &found.partitions {
                 let state = match &one.state {
@@ -230,17 +254,27 @@ fn verified(report: &VerifyReport) -> String {
         report.packs,
         report.frames,
         report.chunks,
-        if report.ok { "everything is as it should be" } else { "something is damaged" },
+        if report.ok {
+            "everything is as it should be"
+        } else {
+            "something is damaged"
+        },
     );
     for one in &report.damaged {
-        let place = one.offset.map(|offset| format!(" at {offset}")).unwrap_or_default();
+        let place = one
+            .offset
+            .map(|offset| format!(" at {offset}"))
+            .unwrap_or_default();
         text.push_str(&format!("damaged: {}{place}: {}\n", one.object, one.reason));
         for chunk in &one.chunks {
             text.push_str(&format!("  chunk {chunk}\n"));
         }
     }
     for one in &report.masters {
-        text.push_str(&format!("touched: {}@{}: {} chunks\n", one.name, one.version, one.chunks_damaged));
+        text.push_str(&format!(
+            "touched: {}@{}: {} chunks\n",
+            one.name, one.version, one.chunks_damaged
+        ));
         for reason in &one.reasons {
             text.push_str(&format!("  {reason}\n"));
         }
@@ -259,7 +293,12 @@ fn add_notes(text: &mut String, notes: &[String]) {
 
 /// Bytes for people, in decimal units as disks are sold.
 fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 4] = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
+    const UNITS: [(&str, u64); 4] = [
+        ("TB", 1_000_000_000_000),
+        ("GB", 1_000_000_000),
+        ("MB", 1_000_000),
+        ("kB", 1000),
+    ];
     UNITS.iter().find(|(_, unit)| bytes >= *unit).map_or_else(
         || format!("{bytes} B"),
         |(name, unit)| format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
@@ -267,6 +306,10 @@ fn size(bytes: u64) -> String {
 }
 
 fn rate(bytes: u64, seconds: f64) -> String {
-    let per_second = if seconds > 0.0 { bytes as f64 / seconds } else { 0.0 };
+    let per_second = if seconds > 0.0 {
+        bytes as f64 / seconds
+    } else {
+        0.0
+    };
     size(per_second as u64)
 }

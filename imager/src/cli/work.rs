@@ -24,17 +24,25 @@ pub(super) fn perform(command: Command) -> Result<Answer> {
         Command::Capture(arguments) => capture_disk(&arguments),
         Command::Restore(arguments) => restore_disk(&arguments),
         Command::Verify(store) => verify(&store),
-        Command::List(store) => {
-            Ok(Answer::List(ListAnswer { masters: open(&store, Access::Read)?.masters()? }))
-        }
+        Command::List(store) => Ok(Answer::List(ListAnswer {
+            masters: open(&store, Access::Read)?.masters()?,
+        })),
         Command::Show { master, store } => {
             let root = open(&store, Access::Read)?.master(&master)?;
-            Ok(Answer::Show(Box::new(ShowAnswer { segments: root.segments.len() as u64, root })))
+            Ok(Answer::Show(Box::new(ShowAnswer {
+                segments: root.segments.len() as u64,
+                root,
+            })))
         }
         Command::Delete { master, undo, store } => delete(&master, undo, &store),
         Command::Gc { store, keep_deleted } => {
-            let options = CollectOptions { grace: Duration::ZERO, keep_deleted };
-            Ok(Answer::Collected(open(&store, Access::Write)?.collect_garbage(options, &Terminal::new())?))
+            let options = CollectOptions {
+                grace: Duration::ZERO,
+                keep_deleted,
+            };
+            Ok(Answer::Collected(
+                open(&store, Access::Write)?.collect_garbage(options, &Terminal::new())?,
+            ))
         }
         Command::Stats(store) => Ok(Answer::Stats(open(&store, Access::Read)?.stats()?)),
         Command::Inspect { source } => {
@@ -46,7 +54,10 @@ pub(super) fn perform(command: Command) -> Result<Answer> {
 
 fn init(folder: &Path) -> Result<Answer> {
     let store = Store::init(folder)?;
-    Ok(Answer::Init(InitAnswer { store: folder.display().to_string(), public_key: store.public_key().to_string() }))
+    Ok(Answer::Init(InitAnswer {
+        store: folder.display().to_string(),
+        public_key: store.public_key().to_string(),
+    }))
 }
 
 fn capture_disk(arguments: &Capture) -> Result<Answer> {
@@ -70,12 +81,18 @@ fn capture_disk(arguments: &Capture) -> Result<Answer> {
 
 fn restore_disk(arguments: &Restore) -> Result<Answer> {
     let store = open(&arguments.store, Access::Read)?;
-    let key = arguments.key.as_ref().map_or(Ok(store.public_key()), |key| key.parse())?;
+    let key = arguments
+        .key
+        .as_ref()
+        .map_or(Ok(store.public_key()), |key| key.parse())?;
     // The size of a file that has to be made is the master's.
     let root = store.master(&arguments.master)?;
     let target = TargetDisk::open(&arguments.target, root.disk_size.get(), root.sector_size)?;
     let options = RestoreOptions {
-        master: MasterRef { name: root.name.clone(), version: Some(root.version) },
+        master: MasterRef {
+            name: root.name.clone(),
+            version: Some(root.version),
+        },
         key,
         read_back: match arguments.read_back {
             ReadBack::Full => job::ReadBack::Full,
@@ -102,7 +119,11 @@ fn verify(arguments: &InStore) -> Result<Answer> {
     };
     let mut report = store.verify(&Terminal::new())?;
     for warning in store.warnings() {
-        if !report.damaged.iter().any(|damaged| warning.contains(&damaged.object)) {
+        if !report
+            .damaged
+            .iter()
+            .any(|damaged| warning.contains(&damaged.object))
+        {
             report.damaged.push(imager::store::DamagedObject {
                 object: arguments.store.display().to_string(),
                 offset: None,
@@ -117,8 +138,10 @@ fn verify(arguments: &InStore) -> Result<Answer> {
 
 fn delete(master: &MasterRef, undo: bool, store: &InStore) -> Result<Answer> {
     let Some(version) = master.version else {
-        return Err(Error::new(ErrorKind::Refused, format!("which version of {master}?"))
-            .with_remedy(format!("name it: {master}@1; `imager list` shows them")));
+        return Err(
+            Error::new(ErrorKind::Refused, format!("which version of {master}?"))
+                .with_remedy(format!("name it: {master}@1; `imager list` shows them")),
+        );
     };
     let store = open(store, Access::Write)?;
     if undo {
@@ -127,7 +150,11 @@ fn delete(master: &MasterRef, undo: bool, store: &InStore) -> Result<Answer> {
         store.delete(&master.name, version)?;
     }
     let state = if undo { "kept" } else { "deleted" };
-    Ok(Answer::State(StateAnswer { name: master.name.to_string(), version, state: state.to_owned() }))
+    Ok(Answer::State(StateAnswer {
+        name: master.name.to_string(),
+        version,
+        state: state.to_owned(),
+    }))
 }
 
 fn open(arguments: &InStore, access: Access) -> Result<Store> {

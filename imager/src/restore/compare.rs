@@ -44,7 +44,10 @@ impl Run<'_> {
             &mut |segment, entry| {
                 if entry.role == Role::Table {
                     if table_entries.len() >= TABLE_ENTRIES_MAX {
-                        return Err(Error::new(ErrorKind::Damaged, "the manifest has too many entries in its tables"));
+                        return Err(Error::new(
+                            ErrorKind::Damaged,
+                            "the manifest has too many entries in its tables",
+                        ));
                     }
                     table_entries.push((segment, *entry));
                     // On a disk of another size the table is made anew; then it is compared when it is made.
@@ -72,9 +75,14 @@ impl Run<'_> {
                 }
                 anything.store(true, Ordering::Relaxed);
                 self.needed.set(segment, entry.index);
-                self.counters.bytes_needed.fetch_add(entry.length, Ordering::Relaxed);
+                self.counters
+                    .bytes_needed
+                    .fetch_add(entry.length, Ordering::Relaxed);
                 for (partition, differs) in root.partitions.iter().zip(&partitions) {
-                    let range = ByteRange { start: partition.start, length: partition.length };
+                    let range = ByteRange {
+                        start: partition.start,
+                        length: partition.length,
+                    };
                     if range.overlaps(entry.offset, entry.length) {
                         differs.store(true, Ordering::Relaxed);
                     }
@@ -111,7 +119,10 @@ impl Run<'_> {
                 }
                 Err(Error::new(
                     ErrorKind::ReadBack,
-                    format!("{} bytes at offset {} of the target read back differently", entry.length, entry.offset),
+                    format!(
+                        "{} bytes at offset {} of the target read back differently",
+                        entry.length, entry.offset
+                    ),
                 )
                 .with_remedy("the medium is failing, or is not what it claims to be: replace it"))
             },
@@ -147,7 +158,10 @@ impl Run<'_> {
                         }
                         match self.read_stretch(&stretch, &mut buffer, found) {
                             Ok(()) => {
-                                let end = stretch.entries.last().map_or(0, |entry| entry.offset + entry.length);
+                                let end = stretch
+                                    .entries
+                                    .last()
+                                    .map_or(0, |entry| entry.offset + entry.length);
                                 let end = done.fetch_max(end, Ordering::Relaxed).max(end);
                                 self.progress.report(phase, end, total);
                             }
@@ -163,17 +177,33 @@ impl Run<'_> {
                         break;
                     }
                     self.progress.check_cancelled()?;
-                    let mut stretch = Stretch { segment, entries: Vec::new() };
+                    let mut stretch = Stretch {
+                        segment,
+                        entries: Vec::new(),
+                    };
                     let mut length = 0;
                     for entry in self.entries.segment(segment)? {
                         let written = matches!(entry.kind, EntryKind::Data(_) | EntryKind::Zero);
                         if !written || !choose(segment, &entry)? {
                             continue;
                         }
-                        let follows = stretch.entries.last().is_none_or(|last| last.offset + last.length == entry.offset);
-                        let weight = if matches!(entry.kind, EntryKind::Data(_)) { entry.length } else { 0 };
+                        let follows = stretch
+                            .entries
+                            .last()
+                            .is_none_or(|last| last.offset + last.length == entry.offset);
+                        let weight = if matches!(entry.kind, EntryKind::Data(_)) {
+                            entry.length
+                        } else {
+                            0
+                        };
                         if !follows || length + weight > READ_LEN {
-                            let full = std::mem::replace(&mut stretch, Stretch { segment, entries: Vec::new() });
+                            let full = std::mem::replace(
+                                &mut stretch,
+                                Stretch {
+                                    segment,
+                                    entries: Vec::new(),
+                                },
+                            );
                             // The workers take it, or they are gone because one of them failed.
                             let _ = sender.send(full);
                             length = 0;
@@ -192,7 +222,10 @@ impl Run<'_> {
             }
             drop(sender);
         });
-        failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).map_or(Ok(()), Err)
+        failed
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .map_or(Ok(()), Err)
     }
 
     fn read_stretch(
@@ -208,14 +241,22 @@ impl Run<'_> {
                 at += 1;
                 continue;
             };
-            let count = stretch.entries[at..].iter().take_while(|entry| matches!(entry.kind, EntryKind::Data(_))).count();
+            let count = stretch.entries[at..]
+                .iter()
+                .take_while(|entry| matches!(entry.kind, EntryKind::Data(_)))
+                .count();
             let run = &stretch.entries[at..at + count];
             at += count;
             let start = entry.offset;
             let length: u64 = run.iter().map(|entry| entry.length).sum();
             // A hole has nothing in it, and no chunk is nothing: it differs without reading.
-            if self.target.next_data(start).is_none_or(|data| data.start >= start + length) {
-                run.iter().try_for_each(|entry| found(stretch.segment, entry, false))?;
+            if self
+                .target
+                .next_data(start)
+                .is_none_or(|data| data.start >= start + length)
+            {
+                run.iter()
+                    .try_for_each(|entry| found(stretch.segment, entry, false))?;
                 continue;
             }
             buffer.resize(usize::try_from(length).unwrap_or(0), 0);
@@ -225,7 +266,8 @@ impl Run<'_> {
             for entry in run {
                 let (bytes, after) = rest.split_at(usize::try_from(entry.length).unwrap_or(0));
                 rest = after;
-                let same = matches!(entry.kind, EntryKind::Data(id) if blake3::hash(bytes).as_bytes() == &id.0);
+                let same =
+                    matches!(entry.kind, EntryKind::Data(id) if blake3::hash(bytes).as_bytes() == &id.0);
                 found(stretch.segment, entry, same)?;
             }
         }

@@ -50,11 +50,22 @@ impl<'a> Entries<'a> {
                 start
             })
             .collect();
-        let mut tables: Vec<ByteRange> = root.primary_table.iter().chain(&root.backup_table).copied().collect();
+        let mut tables: Vec<ByteRange> = root
+            .primary_table
+            .iter()
+            .chain(&root.backup_table)
+            .copied()
+            .collect();
         tables.sort_unstable_by_key(|range| range.start);
         let mut heads: Vec<ByteRange> = root.heads().collect();
         heads.sort_unstable_by_key(|range| range.start);
-        Self { source, root, starts, tables, heads }
+        Self {
+            source,
+            root,
+            starts,
+            tables,
+            heads,
+        }
     }
 
     pub(super) fn segment_count(&self) -> usize {
@@ -68,7 +79,12 @@ impl<'a> Entries<'a> {
     /// Gets a segment, checks that it is the one that the root names, and places its entries.
     pub(super) fn segment(&self, number: usize) -> Result<Vec<Placed>> {
         let reference = self.root.segments[number];
-        let damaged = |why: &str| Error::new(ErrorKind::Damaged, format!("manifest segment {}: {why}", reference.id));
+        let damaged = |why: &str| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("manifest segment {}: {why}", reference.id),
+            )
+        };
         let bytes = self.source.segment(reference.id)?;
         if blake3::hash(&bytes).as_bytes() != &reference.id.0 {
             return Err(damaged("its bytes are not those that the root names"));
@@ -82,10 +98,16 @@ impl<'a> Entries<'a> {
             .enumerate()
             .map(|(index, (offset, entry))| {
                 let length = entry.length_bytes;
-                let role = self.role(offset, length, entry.kind).ok_or_else(|| {
-                    damaged("an entry crosses the border of a partition table")
-                })?;
-                Ok(Placed { index, offset, length, kind: entry.kind, role })
+                let role = self
+                    .role(offset, length, entry.kind)
+                    .ok_or_else(|| damaged("an entry crosses the border of a partition table"))?;
+                Ok(Placed {
+                    index,
+                    offset,
+                    length,
+                    kind: entry.kind,
+                    role,
+                })
             })
             .collect()
     }
@@ -94,7 +116,9 @@ impl<'a> Entries<'a> {
     pub(super) fn touches(&self, number: usize, ranges: &[ByteRange]) -> bool {
         let (start, length) = (self.starts[number], self.root.segments[number].covers.get());
         let first = ranges.partition_point(|range| range.end() <= start);
-        ranges.get(first).is_some_and(|range| range.overlaps(start, length))
+        ranges
+            .get(first)
+            .is_some_and(|range| range.overlaps(start, length))
     }
 
     /// The role of a range; `None` if it is partly table and partly not, and is written.
@@ -102,7 +126,10 @@ impl<'a> Entries<'a> {
         let written = matches!(kind, EntryKind::Data(_) | EntryKind::Zero);
         let touching = |ranges: &[ByteRange]| {
             let first = ranges.partition_point(|range| range.end() <= offset);
-            ranges.get(first).copied().filter(|range| range.overlaps(offset, length))
+            ranges
+                .get(first)
+                .copied()
+                .filter(|range| range.overlaps(offset, length))
         };
         match touching(&self.tables) {
             Some(table) if table.start <= offset && offset.saturating_add(length) <= table.end() => {
@@ -111,7 +138,11 @@ impl<'a> Entries<'a> {
             Some(_) if written => return None,
             _ => {}
         }
-        Some(if written && touching(&self.heads).is_some() { Role::Head } else { Role::Body })
+        Some(if written && touching(&self.heads).is_some() {
+            Role::Head
+        } else {
+            Role::Body
+        })
     }
 }
 
@@ -124,17 +155,24 @@ impl Marks {
     }
 
     pub(super) fn set(&self, segment: usize, entry: usize) {
-        let words = self.0[segment]
-            .get_or_init(|| (0..Segment::MAX_ENTRIES.div_ceil(64)).map(|_| AtomicU64::new(0)).collect());
+        let words = self.0[segment].get_or_init(|| {
+            (0..Segment::MAX_ENTRIES.div_ceil(64))
+                .map(|_| AtomicU64::new(0))
+                .collect()
+        });
         words[entry / 64].fetch_or(1 << (entry % 64), Ordering::Relaxed);
     }
 
     pub(super) fn get(&self, segment: usize, entry: usize) -> bool {
-        self.0[segment].get().is_some_and(|words| words[entry / 64].load(Ordering::Relaxed) >> (entry % 64) & 1 == 1)
+        self.0[segment]
+            .get()
+            .is_some_and(|words| words[entry / 64].load(Ordering::Relaxed) >> (entry % 64) & 1 == 1)
     }
 
     /// Whether any entry of a segment is marked.
     pub(super) fn any(&self, segment: usize) -> bool {
-        self.0[segment].get().is_some_and(|words| words.iter().any(|word| word.load(Ordering::Relaxed) != 0))
+        self.0[segment]
+            .get()
+            .is_some_and(|words| words.iter().any(|word| word.load(Ordering::Relaxed) != 0))
     }
 }

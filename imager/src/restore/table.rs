@@ -37,7 +37,10 @@ impl TableImage {
             return Ok(Self::default());
         }
         let chunks = fetch(run, &differences.table_entries)?;
-        let mut image = Self { differ: differences.tables, ..Self::default() };
+        let mut image = Self {
+            differ: differences.tables,
+            ..Self::default()
+        };
         let primary = assemble(&root.primary_table, &differences.table_entries, &chunks)?;
         if same_size || root.table != TableKind::Gpt {
             image.primary = primary;
@@ -48,8 +51,16 @@ impl TableImage {
             image.fit_gpt(run, &primary)?;
         }
         if !same_size {
-            let (word, end) = if size > root.disk_size.get() { ("larger", "room behind them is free") } else { ("smaller", "they fit") };
-            let moved = if root.table == TableKind::Gpt { "the backup partition table was put at its end; " } else { "" };
+            let (word, end) = if size > root.disk_size.get() {
+                ("larger", "room behind them is free")
+            } else {
+                ("smaller", "they fit")
+            };
+            let moved = if root.table == TableKind::Gpt {
+                "the backup partition table was put at its end; "
+            } else {
+                ""
+            };
             image.notes.push(format!(
                 "the target is {word} ({size} bytes, the master's disk has {}): {moved}the partitions keep their size, {end}",
                 root.disk_size
@@ -64,7 +75,9 @@ impl TableImage {
         for ranges in [&self.backup, &self.primary] {
             for (offset, bytes) in ranges {
                 run.target.write_all_at(bytes, *offset)?;
-                run.counters.bytes_written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                run.counters
+                    .bytes_written
+                    .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             }
             run.target.flush()?;
         }
@@ -79,8 +92,10 @@ impl TableImage {
                 run.target.zero_range(*offset..*offset + bytes.len() as u64)?;
             }
             run.target.flush()?;
-            return Err(Error::new(ErrorKind::ReadBack, "the partition table reads back differently")
-                .with_remedy("the medium is failing, or is not what it claims to be: replace it"));
+            return Err(
+                Error::new(ErrorKind::ReadBack, "the partition table reads back differently")
+                    .with_remedy("the medium is failing, or is not what it claims to be: replace it"),
+            );
         }
         Ok(())
     }
@@ -89,7 +104,9 @@ impl TableImage {
         for (offset, bytes) in self.primary.iter().chain(&self.backup) {
             let mut there = vec![0; bytes.len()];
             run.target.read_exact_at(&mut there, *offset)?;
-            run.counters.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            run.counters
+                .bytes_read
+                .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             if &there != bytes {
                 return Ok(true);
             }
@@ -100,27 +117,44 @@ impl TableImage {
     fn fit_gpt(&mut self, run: &Run<'_>, primary: &[(u64, Vec<u8>)]) -> Result<()> {
         let root = run.entries.root;
         // Sector 0, header and entries at their places; the table's ranges were checked to be short.
-        let length = primary.iter().map(|(offset, bytes)| offset + bytes.len() as u64).max().unwrap_or(0);
+        let length = primary
+            .iter()
+            .map(|(offset, bytes)| offset + bytes.len() as u64)
+            .max()
+            .unwrap_or(0);
         if length > 64 << 20 {
-            return Err(Error::new(ErrorKind::Damaged, "the manifest's partition table lies too far from the start"));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                "the manifest's partition table lies too far from the start",
+            ));
         }
         let mut whole = vec![0; usize::try_from(length).unwrap_or(0)];
         for (offset, bytes) in primary {
             let at = usize::try_from(*offset).unwrap_or(0);
             whole[at..at + bytes.len()].copy_from_slice(bytes);
         }
-        let fitted = partition::relocate_backup(&whole, root.sector_size, run.target.len()).map_err(|error| {
-            if error.kind() == ErrorKind::Damaged {
-                return Error::new(ErrorKind::Refused, format!("the table cannot be fitted to another size: {}", error.chain()))
+        let fitted =
+            partition::relocate_backup(&whole, root.sector_size, run.target.len()).map_err(|error| {
+                if error.kind() == ErrorKind::Damaged {
+                    return Error::new(
+                        ErrorKind::Refused,
+                        format!("the table cannot be fitted to another size: {}", error.chain()),
+                    )
                     .with_remedy("choose a disk of the same size, or repair the table and capture again");
-            }
-            error
-        })?;
+                }
+                error
+            })?;
         self.primary = primary
             .iter()
             .map(|(offset, bytes)| {
                 let at = usize::try_from(*offset).unwrap_or(0);
-                (*offset, fitted.primary.get(at..at + bytes.len()).map_or_else(|| bytes.clone(), <[u8]>::to_vec))
+                (
+                    *offset,
+                    fitted
+                        .primary
+                        .get(at..at + bytes.len())
+                        .map_or_else(|| bytes.clone(), <[u8]>::to_vec),
+                )
             })
             .collect();
         self.backup = vec![(fitted.backup_offset, fitted.backup)];
@@ -141,16 +175,21 @@ fn fetch(run: &Run<'_>, entries: &[(usize, Placed)]) -> Result<HashMap<ChunkId, 
     }
     let mut chunks = HashMap::new();
     for (segment, ids) in wanted {
-        run.source.fetch(run.entries.segment_id(segment), &ids, &mut |frame| {
-            run.counters.bytes_stored.fetch_add(frame.as_bytes().len() as u64, Ordering::Relaxed);
-            for (id, bytes) in frame.decode()?.iter().filter(|(id, _)| ids.contains(id)) {
-                if chunks.insert(id, bytes.to_vec()).is_none() {
-                    run.counters.bytes_new.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                    run.counters.chunks_new.fetch_add(1, Ordering::Relaxed);
+        run.source
+            .fetch(run.entries.segment_id(segment), &ids, &mut |frame| {
+                run.counters
+                    .bytes_stored
+                    .fetch_add(frame.as_bytes().len() as u64, Ordering::Relaxed);
+                for (id, bytes) in frame.decode()?.iter().filter(|(id, _)| ids.contains(id)) {
+                    if chunks.insert(id, bytes.to_vec()).is_none() {
+                        run.counters
+                            .bytes_new
+                            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                        run.counters.chunks_new.fetch_add(1, Ordering::Relaxed);
+                    }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })?;
     }
     Ok(chunks)
 }
@@ -165,18 +204,29 @@ fn assemble(
     for range in ranges {
         // Checked with the root: a table is at most 4 MiB.
         let mut bytes = vec![0; usize::try_from(range.length).unwrap_or(0)];
-        for (_, entry) in entries.iter().filter(|(_, entry)| range.overlaps(entry.offset, entry.length)) {
+        for (_, entry) in entries
+            .iter()
+            .filter(|(_, entry)| range.overlaps(entry.offset, entry.length))
+        {
             let EntryKind::Data(id) = entry.kind else { continue };
-            let chunk = chunks
-                .get(&id)
-                .ok_or_else(|| Error::new(ErrorKind::Missing, format!("the source did not deliver chunk {id}")))?;
+            let chunk = chunks.get(&id).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Missing,
+                    format!("the source did not deliver chunk {id}"),
+                )
+            })?;
             let place = entry
                 .offset
                 .checked_sub(range.start)
                 .and_then(|at| usize::try_from(at).ok())
                 .and_then(|at| bytes.get_mut(at..at.checked_add(chunk.len())?))
                 .filter(|_| chunk.len() as u64 == entry.length)
-                .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("chunk {id} is not as long as its entry")))?;
+                .ok_or_else(|| {
+                    Error::new(
+                        ErrorKind::Damaged,
+                        format!("chunk {id} is not as long as its entry"),
+                    )
+                })?;
             place.copy_from_slice(chunk);
         }
         image.push((range.start, bytes));

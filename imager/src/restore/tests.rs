@@ -11,27 +11,31 @@ use crate::{
 use proptest::prelude::*;
 use protocol::{
     ByteLen, ByteOffset, ChunkId, MasterName,
-    manifest::{
-        Entry, EntryKind, PartitionNote, PartitionState, Segment, SegmentId, SegmentRef, SignedRoot,
-    },
+    manifest::{Entry, EntryKind, PartitionNote, PartitionState, Segment, SegmentId, SegmentRef, SignedRoot},
 };
 use std::collections::HashMap;
 
 const SIZE: u64 = 8 << 20;
-const PARTITIONS: [Range<u64>; 2] = [2048..8192, 8192..15000];
+const PARTITIONS: [(u64, u64); 2] = [(2048, 8192), (8192, 15000)];
 
 fn name() -> MasterName {
     "master".parse().unwrap()
 }
 
-fn captured(disk: &Vec<u8>) -> Store {
+fn captured(disk: &[u8]) -> Store {
     let (store, _) = memory_store();
-    capture(disk, &store, &CaptureOptions::new(name()), &Unwatched).unwrap();
+    capture(&disk, &store, &CaptureOptions::new(name()), &Unwatched).unwrap();
     store
 }
 
 fn newest(store: &Store) -> RestoreOptions {
-    RestoreOptions::new(MasterRef { name: name(), version: None }, store.public_key())
+    RestoreOptions::new(
+        MasterRef {
+            name: name(),
+            version: None,
+        },
+        store.public_key(),
+    )
 }
 
 fn put_back(store: &Store, target: &RecordingDisk) -> Result<Restored> {
@@ -50,7 +54,7 @@ fn master_disk() -> Vec<u8> {
 }
 
 fn other_disk() -> Vec<u8> {
-    gpt_disk(SIZE, &[2048..4096, 6000..16000], |number, bytes| {
+    gpt_disk(SIZE, &[(2048, 4096), (6000, 16000)], |number, bytes| {
         let length = bytes.len();
         bytes.copy_from_slice(&noise(77 + number as u64, length));
     })
@@ -64,10 +68,13 @@ fn is_whole(disk: &[u8], master: &[u8]) -> bool {
 }
 
 /// Whether any firmware or system would take the disk for one with partitions.
-fn has_partitions(disk: &Vec<u8>) -> bool {
-    let layout = crate::partition::read_table(disk, 512).unwrap();
+fn has_partitions(disk: &[u8]) -> bool {
+    let layout = crate::partition::read_table(&disk, 512).unwrap();
     let backup = disk[disk.len() - 512..].starts_with(b"EFI PART");
-    matches!(layout.table, crate::partition::Table::Gpt(_) | crate::partition::Table::Mbr(_)) || backup
+    matches!(
+        layout.table,
+        crate::partition::Table::Gpt(_) | crate::partition::Table::Mbr(_)
+    ) || backup
 }
 
 #[test]
@@ -87,7 +94,14 @@ fn nothing_differs_nothing_written() {
     let store = captured(&master);
     let target = RecordingDisk::new(master.clone());
     let restored = put_back(&store, &target).unwrap();
-    assert_eq!((target.writes(), restored.counts.bytes_written, restored.counts.bytes_new), (0, 0, 0));
+    assert_eq!(
+        (
+            target.writes(),
+            restored.counts.bytes_written,
+            restored.counts.bytes_new
+        ),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -135,14 +149,18 @@ fn power_cut_at_any_write_never_leaves_half_a_system_and_the_next_run_ends_right
         for cut in 0..writes {
             let target = RecordingDisk::new(old.clone());
             target.cut_power_after(cut);
-            assert!(put_back(&store, &target).is_err(), "the power was cut after {cut} of {writes} writes");
+            assert!(
+                put_back(&store, &target).is_err(),
+                "the power was cut after {cut} of {writes} writes"
+            );
             for seed in 0..2 {
                 let mut chance = Chance::new(cut * 8 + seed);
                 let after = target.after_power_cut(&mut chance);
                 let bytes = after.bytes();
                 if has_partitions(&bytes) {
                     let untouched = bytes == *old;
-                    let only_tables_touched = bytes[34 * 512..bytes.len() - 33 * 512] == old[34 * 512..old.len() - 33 * 512];
+                    let only_tables_touched =
+                        bytes[34 * 512..bytes.len() - 33 * 512] == old[34 * 512..old.len() - 33 * 512];
                     let content_is_whole = bytes[34 * 512..15000 * 512] == master[34 * 512..15000 * 512];
                     assert!(
                         untouched || only_tables_touched || content_is_whole,
@@ -150,7 +168,10 @@ fn power_cut_at_any_write_never_leaves_half_a_system_and_the_next_run_ends_right
                     );
                 }
                 put_back(&store, &after).unwrap();
-                assert!(is_whole(&after.bytes(), &master), "old state {number}, cut {cut}, seed {seed}");
+                assert!(
+                    is_whole(&after.bytes(), &master),
+                    "old state {number}, cut {cut}, seed {seed}"
+                );
             }
         }
     }
@@ -167,7 +188,12 @@ fn a_second_run_fetches_only_what_lacks() {
     put_back(&store, &cut).unwrap_err();
     let half = RecordingDisk::new(cut.bytes());
     let second = put_back(&store, &half).unwrap();
-    assert!(second.counts.bytes_new < first.counts.bytes_new * 9 / 10, "{:?} then {:?}", first.counts, second.counts);
+    assert!(
+        second.counts.bytes_new < first.counts.bytes_new * 9 / 10,
+        "{:?} then {:?}",
+        first.counts,
+        second.counts
+    );
 }
 
 #[test]
@@ -177,7 +203,11 @@ fn a_larger_disk_gets_its_backup_table_at_its_real_end() {
     let larger = SIZE + (3 << 20) + 512;
     let target = RecordingDisk::new(vec![0x5A; usize::try_from(larger).unwrap()]);
     let restored = put_back(&store, &target).unwrap();
-    assert!(restored.notes.iter().any(|note| note.contains("larger")), "{:?}", restored.notes);
+    assert!(
+        restored.notes.iter().any(|note| note.contains("larger")),
+        "{:?}",
+        restored.notes
+    );
     let bytes = target.bytes();
     let layout = crate::partition::read_table(&bytes, 512).unwrap();
     assert!(layout.warnings.is_empty(), "{:?}", layout.warnings);
@@ -186,7 +216,11 @@ fn a_larger_disk_gets_its_backup_table_at_its_real_end() {
     assert_eq!(bytes[2048 * 512..15000 * 512], master[2048 * 512..15000 * 512]);
     let writes = target.writes();
     let again = put_back(&store, &target).unwrap();
-    assert_eq!((target.writes(), again.counts.bytes_written), (writes, 0), "a second run finds nothing to do");
+    assert_eq!(
+        (target.writes(), again.counts.bytes_written),
+        (writes, 0),
+        "a second run finds nothing to do"
+    );
 }
 
 #[test]
@@ -201,7 +235,10 @@ fn a_smaller_disk_that_holds_the_partitions_and_the_table_is_accepted_and_one_se
     let target = RecordingDisk::new(vec![0; needed - 512]);
     let error = put_back(&store, &target).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooSmall);
-    assert!(error.to_string().contains(&needed.to_string()) && error.to_string().contains(&(needed - 512).to_string()));
+    assert!(
+        error.to_string().contains(&needed.to_string())
+            && error.to_string().contains(&(needed - 512).to_string())
+    );
     assert_eq!(target.writes(), 0);
 }
 
@@ -210,7 +247,10 @@ fn another_sector_size_is_refused_before_the_first_write() {
     let store = captured(&master_disk());
     let mut target = RecordingDisk::new(vec![0; 8 << 20]);
     target.sector_size = 4096;
-    assert_eq!(put_back(&store, &target).unwrap_err().kind(), ErrorKind::SectorSize);
+    assert_eq!(
+        put_back(&store, &target).unwrap_err().kind(),
+        ErrorKind::SectorSize
+    );
     assert_eq!(target.writes(), 0);
 }
 
@@ -233,7 +273,10 @@ fn another_stores_signature_is_refused_before_the_first_write() {
     let target = RecordingDisk::new(vec![0; 8 << 20]);
     let mut options = newest(&store);
     options.key = SecretKey::generate().unwrap().public();
-    assert_eq!(restore(&store, &target, &options, &Unwatched).unwrap_err().kind(), ErrorKind::Signature);
+    assert_eq!(
+        restore(&store, &target, &options, &Unwatched).unwrap_err().kind(),
+        ErrorKind::Signature
+    );
     assert_eq!(target.writes(), 0);
 }
 
@@ -272,7 +315,10 @@ impl ManifestSource for HostileSource {
         Ok(self.root.clone())
     }
     fn segment(&self, id: SegmentId) -> Result<Vec<u8>> {
-        self.segments.get(&id).cloned().ok_or_else(|| Error::new(ErrorKind::Missing, "no such segment"))
+        self.segments
+            .get(&id)
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorKind::Missing, "no such segment"))
     }
 }
 
@@ -288,7 +334,10 @@ impl ChunkSource for HostileSource {
 }
 
 fn any_entry() -> impl Strategy<Value = (u64, u8)> {
-    (prop_oneof![4 => 1u64..20_000, 1 => 1u64..1 << 22, 1 => any::<u64>().prop_map(|value| value >> 9)], 0u8..6)
+    (
+        prop_oneof![4 => 1u64..20_000, 1 => 1u64..1 << 22, 1 => any::<u64>().prop_map(|value| value >> 9)],
+        0u8..6,
+    )
 }
 
 proptest! {

@@ -87,14 +87,26 @@ impl Run<'_> {
             }
             drop(sender);
         });
-        if let Some(error) = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        if let Some(error) = failed
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        {
             return Err(error);
         }
-        for wanted in missing.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        for wanted in missing
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        {
             for (id, places) in &wanted.places {
-                if places.iter().any(|place| !written.get(wanted.segment, place.index)) {
-                    return Err(Error::new(ErrorKind::Missing, format!("the source did not deliver chunk {id}"))
-                        .with_remedy("check the store with `imager verify`"));
+                if places
+                    .iter()
+                    .any(|place| !written.get(wanted.segment, place.index))
+                {
+                    return Err(Error::new(
+                        ErrorKind::Missing,
+                        format!("the source did not deliver chunk {id}"),
+                    )
+                    .with_remedy("check the store with `imager verify`"));
                 }
             }
         }
@@ -121,7 +133,8 @@ impl Run<'_> {
                 continue;
             }
             if entry.kind == EntryKind::Discard && entry.length >= DISCARD_MIN && entry.offset < size {
-                self.target.discard_range(entry.offset..size.min(entry.offset.saturating_add(entry.length)));
+                self.target
+                    .discard_range(entry.offset..size.min(entry.offset.saturating_add(entry.length)));
             }
             if !self.is_needed(segment, &entry, wiped) {
                 continue;
@@ -136,7 +149,8 @@ impl Run<'_> {
                     .push(entry),
                 EntryKind::Zero => {
                     self.progress.check_cancelled()?;
-                    self.target.zero_range(entry.offset..entry.offset.saturating_add(entry.length))?;
+                    self.target
+                        .zero_range(entry.offset..entry.offset.saturating_add(entry.length))?;
                     self.count_written(entry.length);
                 }
                 EntryKind::Discard | EntryKind::Keep => {}
@@ -146,16 +160,22 @@ impl Run<'_> {
             return Ok(None);
         }
         let wanted = Arc::new(Wanted { segment, places });
-        self.source.fetch(self.entries.segment_id(segment), &ids, &mut |frame| {
-            self.progress.check_cancelled()?;
-            if stop.load(Ordering::Acquire) {
-                return Err(Error::new(ErrorKind::Cancelled, "another part of the restore failed"));
-            }
-            self.counters.bytes_stored.fetch_add(frame.as_bytes().len() as u64, Ordering::Relaxed);
-            // The workers live as long as there is a sender.
-            let _ = frames.send((Arc::clone(&wanted), frame));
-            Ok(())
-        })?;
+        self.source
+            .fetch(self.entries.segment_id(segment), &ids, &mut |frame| {
+                self.progress.check_cancelled()?;
+                if stop.load(Ordering::Acquire) {
+                    return Err(Error::new(
+                        ErrorKind::Cancelled,
+                        "another part of the restore failed",
+                    ));
+                }
+                self.counters
+                    .bytes_stored
+                    .fetch_add(frame.as_bytes().len() as u64, Ordering::Relaxed);
+                // The workers live as long as there is a sender.
+                let _ = frames.send((Arc::clone(&wanted), frame));
+                Ok(())
+            })?;
         Ok(Some(wanted))
     }
 
@@ -167,12 +187,19 @@ impl Run<'_> {
         for (id, bytes) in decoded.iter() {
             let here = at..at + bytes.len();
             at = here.end;
-            let Some(places) = wanted.places.get(&id) else { continue };
-            self.counters.bytes_new.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            let Some(places) = wanted.places.get(&id) else {
+                continue;
+            };
+            self.counters
+                .bytes_new
+                .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             self.counters.chunks_new.fetch_add(1, Ordering::Relaxed);
             for (number, place) in places.iter().enumerate() {
                 if place.length != bytes.len() as u64 {
-                    return Err(Error::new(ErrorKind::Damaged, format!("chunk {id} is not as long as its entry")));
+                    return Err(Error::new(
+                        ErrorKind::Damaged,
+                        format!("chunk {id} is not as long as its entry"),
+                    ));
                 }
                 written.set(wanted.segment, place.index);
                 match &mut run {

@@ -60,9 +60,16 @@ impl Store {
     /// it needs is not known.
     pub fn collect_garbage(&self, options: CollectOptions, progress: &dyn Progress) -> Result<Collected> {
         let writer = self.writer()?;
-        let _no_readers = if options.grace.is_zero() { self.lock_out_readers()? } else { None };
+        let _no_readers = if options.grace.is_zero() {
+            self.lock_out_readers()?
+        } else {
+            None
+        };
         let _one_at_a_time = lock(&writer.masters);
-        let mut collected = Collected { bytes_before: self.bytes_of_packs(), ..Collected::default() };
+        let mut collected = Collected {
+            bytes_before: self.bytes_of_packs(),
+            ..Collected::default()
+        };
         if !options.keep_deleted {
             for object in self.storage.list(DELETED)? {
                 self.storage.delete(&object)?;
@@ -111,7 +118,10 @@ impl Store {
             return Ok(());
         }
         for object in self.storage.list("segments/")? {
-            let id = object.rsplit('/').next().and_then(|name| name.strip_suffix(".seg")?.parse().ok());
+            let id = object
+                .rsplit('/')
+                .next()
+                .and_then(|name| name.strip_suffix(".seg")?.parse().ok());
             if id.is_none_or(|id: SegmentId| !living.contains(&id)) {
                 self.storage.delete(&object)?;
                 collected.segments_removed += 1;
@@ -133,7 +143,9 @@ impl Store {
         for (number, bytes) in candidates {
             progress.check_cancelled()?;
             let Ok(frames) = self.living_frames(number, living) else {
-                collected.notes.push(format!("a damaged pack was left alone: {}", self.name_of(number)));
+                collected
+                    .notes
+                    .push(format!("a damaged pack was left alone: {}", self.name_of(number)));
                 continue;
             };
             let live: u64 = frames.values().map(|(bytes, _)| bytes).sum();
@@ -170,13 +182,21 @@ impl Store {
 
     /// Finished packs that are old enough and promised to nobody.
     fn candidates(&self, options: CollectOptions) -> Vec<(u32, u64)> {
-        let promised = self.writer.as_ref().map(|writer| lock(&writer.promised).clone()).unwrap_or_default();
-        let oldest = super::now_unix_ms()
-            .saturating_sub(u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX));
+        let promised = self
+            .writer
+            .as_ref()
+            .map(|writer| lock(&writer.promised).clone())
+            .unwrap_or_default();
+        let oldest =
+            super::now_unix_ms().saturating_sub(u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX));
         let growing = self.writer.as_ref().and_then(|writer| {
             let mut growing = lock(&writer.growing);
             // Without grace nobody is adding to it: it may be looked through like the others.
-            if options.grace.is_zero() { growing.take() } else { None }
+            if options.grace.is_zero() {
+                growing.take()
+            } else {
+                None
+            }
         });
         if let Some(pack) = growing {
             // It cannot be finished only when the storage fails, and then everything after this fails too.
@@ -188,14 +208,20 @@ impl Store {
                 pack.sealed
                     && (options.grace.is_zero()
                         || pack.created_unix_ms <= oldest
-                            && promised.get(number).is_none_or(|when| when.elapsed() > options.grace))
+                            && promised
+                                .get(number)
+                                .is_none_or(|when| when.elapsed() > options.grace))
             })
             .map(|(number, pack)| (number, pack.bytes))
             .collect()
     }
 
     /// Frames of a pack that hold living chunks: their share of bytes, and which chunks.
-    fn living_frames(&self, number: u32, living: &HashSet<[u8; 16]>) -> Result<BTreeMap<u32, (u64, Vec<ChunkId>)>> {
+    fn living_frames(
+        &self,
+        number: u32,
+        living: &HashSet<[u8; 16]>,
+    ) -> Result<BTreeMap<u32, (u64, Vec<ChunkId>)>> {
         let contents = super::pack::read_contents(&*self.storage, &self.name_of(number))?;
         let index = self.index();
         let mut frames = BTreeMap::new();
@@ -204,7 +230,9 @@ impl Store {
             let here: Vec<(ChunkId, u32)> = record
                 .chunks
                 .iter()
-                .filter(|(id, _)| living.contains(&key(id)) && index.find(id) == Some(Location { pack: number, frame }))
+                .filter(|(id, _)| {
+                    living.contains(&key(id)) && index.find(id) == Some(Location { pack: number, frame })
+                })
                 .copied()
                 .collect();
             let live: u64 = here.iter().map(|(_, len)| u64::from(*len)).sum();
@@ -219,7 +247,10 @@ impl Store {
     fn rewrite(&self, number: u32, frames: &BTreeMap<u32, (u64, Vec<ChunkId>)>) -> Result<()> {
         let mut encoder = Encoder::new(Some(crate::capture::DEFAULT_LEVEL))?;
         for (frame, (_, ids)) in frames {
-            let mut encoded = self.read_frame(Location { pack: number, frame: *frame })?;
+            let mut encoded = self.read_frame(Location {
+                pack: number,
+                frame: *frame,
+            })?;
             encoded.verify()?;
             if encoded.chunks().len() != ids.len() {
                 let wanted: HashSet<&ChunkId> = ids.iter().collect();
@@ -239,7 +270,9 @@ impl Store {
 
     fn remove_pack(&self, number: u32) -> Result<()> {
         let name = self.name_of(number);
-        let Some(id) = super::pack::PackId::from_name(&name) else { return Ok(()) };
+        let Some(id) = super::pack::PackId::from_name(&name) else {
+            return Ok(());
+        };
         self.index_mut().remove_pack(number);
         for mark in self.storage.list("damaged/")? {
             if mark.starts_with(&format!("damaged/{id}-")) {
@@ -250,7 +283,10 @@ impl Store {
     }
 
     fn name_of(&self, number: u32) -> String {
-        self.index().pack(number).map(|pack| pack.id.sealed_name()).unwrap_or_default()
+        self.index()
+            .pack(number)
+            .map(|pack| pack.id.sealed_name())
+            .unwrap_or_default()
     }
 
     fn bytes_of_packs(&self) -> u64 {

@@ -53,16 +53,25 @@ impl FolderStorage {
         let fine = name.split('/').all(|part| {
             !part.is_empty()
                 && !part.starts_with('.')
-                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+                && part
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         });
         if !fine {
-            return Err(Error::new(ErrorKind::Damaged, format!("{name:?} is no name of an object")));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{name:?} is no name of an object"),
+            ));
         }
         Ok(self.folder.join(name))
     }
 
     fn file(&self, name: &str, write: bool) -> Result<Arc<File>> {
-        let key = if write { format!("+{name}") } else { name.to_owned() };
+        let key = if write {
+            format!("+{name}")
+        } else {
+            name.to_owned()
+        };
         let mut files = lock(&self.files);
         if let Some(file) = files.get(&key) {
             return Ok(Arc::clone(file));
@@ -89,7 +98,9 @@ impl FolderStorage {
     }
 
     fn make_parent(&self, path: &Path) -> Result<()> {
-        let Some(parent) = path.parent() else { return Ok(()) };
+        let Some(parent) = path.parent() else {
+            return Ok(());
+        };
         if !parent.is_dir() {
             fs::create_dir_all(parent)
                 .map_err(|error| self.failed("making the folder of", &path.to_string_lossy(), error))?;
@@ -109,7 +120,8 @@ impl FolderStorage {
         let full = error.kind() == io::ErrorKind::StorageFull;
         let error = Error::io(format!("{attempt} {name} in {}", self.folder.display()), error);
         if full {
-            return error.with_remedy("make room where the store is, then run it again: what was stored is not lost");
+            return error
+                .with_remedy("make room where the store is, then run it again: what was stored is not lost");
         }
         error
     }
@@ -122,7 +134,10 @@ impl PackStorage for FolderStorage {
             if there == bytes {
                 return Ok(());
             }
-            return Err(Error::new(ErrorKind::Exists, format!("{name} is there already, with other bytes")));
+            return Err(Error::new(
+                ErrorKind::Exists,
+                format!("{name} is there already, with other bytes"),
+            ));
         }
         let number = self.temporary.fetch_add(1, Ordering::Relaxed);
         let temporary = self.path(&format!("unnamed/{}-{number}", std::process::id()))?;
@@ -138,7 +153,10 @@ impl PackStorage for FolderStorage {
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
         let file = self.file(name, false)?;
         // Never allocate on the word of an index: the file must be that long.
-        let length = file.metadata().map_err(|error| self.failed("reading", name, error))?.len();
+        let length = file
+            .metadata()
+            .map_err(|error| self.failed("reading", name, error))?
+            .len();
         if offset.checked_add(len as u64).is_none_or(|end| end > length) {
             return Err(Error::new(
                 ErrorKind::Damaged,
@@ -146,7 +164,8 @@ impl PackStorage for FolderStorage {
             ));
         }
         let mut bytes = vec![0; len];
-        file.read_exact_at(&mut bytes, offset).map_err(|error| self.failed("reading", name, error))?;
+        file.read_exact_at(&mut bytes, offset)
+            .map_err(|error| self.failed("reading", name, error))?;
         Ok(bytes)
     }
 
@@ -170,7 +189,9 @@ impl PackStorage for FolderStorage {
             };
             for entry in entries {
                 let entry = entry.map_err(|error| self.failed("listing", &folder, error))?;
-                let Ok(part) = entry.file_name().into_string() else { continue };
+                let Ok(part) = entry.file_name().into_string() else {
+                    continue;
+                };
                 let name = format!("{folder}/{part}");
                 match entry.file_type() {
                     Ok(kind) if kind.is_dir() => folders.push(name),
@@ -203,7 +224,11 @@ impl PackStorage for FolderStorage {
         let synced = dirty
             .files
             .iter()
-            .try_for_each(|name| self.file(name, true)?.sync_data().map_err(|error| self.failed("syncing", name, error)))
+            .try_for_each(|name| {
+                self.file(name, true)?
+                    .sync_data()
+                    .map_err(|error| self.failed("syncing", name, error))
+            })
             .and_then(|()| {
                 dirty.folders.iter().try_for_each(|folder| {
                     File::open(folder)
@@ -223,12 +248,15 @@ impl PackStorage for FolderStorage {
     fn append(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let file = self.file(name, true)?;
         lock(&self.dirty).files.insert(name.to_owned());
-        (&*file).write_all(bytes).map_err(|error| self.failed("appending to", name, error))
+        (&*file)
+            .write_all(bytes)
+            .map_err(|error| self.failed("appending to", name, error))
     }
 
     fn seal(&self, unfinished: &str, name: &str) -> Result<()> {
         let file = self.file(unfinished, true)?;
-        file.sync_data().map_err(|error| self.failed("syncing", unfinished, error))?;
+        file.sync_data()
+            .map_err(|error| self.failed("syncing", unfinished, error))?;
         let (from, to) = (self.path(unfinished)?, self.path(name)?);
         self.make_parent(&to)?;
         if to.exists() {
@@ -245,7 +273,8 @@ impl PackStorage for FolderStorage {
     fn truncate(&self, unfinished: &str, len: u64) -> Result<()> {
         let file = self.file(unfinished, true)?;
         lock(&self.dirty).files.insert(unfinished.to_owned());
-        file.set_len(len).map_err(|error| self.failed("shortening", unfinished, error))
+        file.set_len(len)
+            .map_err(|error| self.failed("shortening", unfinished, error))
     }
 }
 
@@ -262,7 +291,18 @@ mod tests {
     fn names_cannot_leave_the_folder() {
         let folder = tempfile::tempdir().unwrap();
         let storage = FolderStorage::new(folder.path());
-        for name in ["", "..", "../x", "/etc/passwd", "packs/../../x", "a//b", "a/", ".hidden", "a\0b", "a\\b"] {
+        for name in [
+            "",
+            "..",
+            "../x",
+            "/etc/passwd",
+            "packs/../../x",
+            "a//b",
+            "a/",
+            ".hidden",
+            "a\0b",
+            "a\\b",
+        ] {
             assert!(storage.put(name, b"x").is_err(), "{name:?}");
             assert!(storage.get_range(name, 0, 1).is_err(), "{name:?}");
         }
@@ -274,9 +314,15 @@ mod tests {
         let storage = FolderStorage::new(folder.path());
         storage.put("packs/a", b"one").unwrap();
         storage.put("packs/a", b"one").unwrap();
-        assert_eq!(storage.put("packs/a", b"two").unwrap_err().kind(), ErrorKind::Exists);
+        assert_eq!(
+            storage.put("packs/a", b"two").unwrap_err().kind(),
+            ErrorKind::Exists
+        );
         assert_eq!(storage.get_range("packs/a", 1, 2).unwrap(), b"ne");
-        assert_eq!(storage.get_range("packs/a", 1, 3).unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(
+            storage.get_range("packs/a", 1, 3).unwrap_err().kind(),
+            ErrorKind::Damaged
+        );
         assert_eq!(storage.list("packs/").unwrap(), ["packs/a"]);
         storage.delete("packs/a").unwrap();
         storage.delete("packs/a").unwrap();
@@ -296,6 +342,9 @@ mod tests {
         assert_eq!(storage.get_range("packs/a", 0, 6).unwrap(), b"onetw!");
         assert_eq!(storage.len("open/a").unwrap(), None);
         storage.append("open/b", b"x").unwrap();
-        assert_eq!(storage.seal("open/b", "packs/a").unwrap_err().kind(), ErrorKind::Exists);
+        assert_eq!(
+            storage.seal("open/b", "packs/a").unwrap_err().kind(),
+            ErrorKind::Exists
+        );
     }
 }

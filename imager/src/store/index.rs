@@ -67,7 +67,12 @@ pub fn key(id: &ChunkId) -> [u8; 16] {
 
 impl Index {
     /// Adds a pack. Frames for which `usable` says no are counted but never found.
-    pub fn add_pack(&mut self, contents: &Contents, sealed: bool, usable: impl Fn(&FrameRecord) -> bool) -> u32 {
+    pub fn add_pack(
+        &mut self,
+        contents: &Contents,
+        sealed: bool,
+        usable: impl Fn(&FrameRecord) -> bool,
+    ) -> u32 {
         let number = self.add_empty_pack(contents.id, contents.created_unix_ms, sealed);
         for frame in &contents.frames {
             self.add_frame(number, frame, usable(frame));
@@ -78,15 +83,25 @@ impl Index {
     /// Adds a pack without frames.
     pub fn add_empty_pack(&mut self, id: PackId, created_unix_ms: u64, sealed: bool) -> u32 {
         let number = u32::try_from(self.packs.len()).unwrap_or(u32::MAX);
-        self.packs.push(Some(IndexedPack { id, sealed, created_unix_ms, frames: Vec::new(), bytes: 0 }));
+        self.packs.push(Some(IndexedPack {
+            id,
+            sealed,
+            created_unix_ms,
+            frames: Vec::new(),
+            bytes: 0,
+        }));
         number
     }
 
     /// Adds a frame behind the others of a pack.
     pub fn add_frame(&mut self, pack: u32, record: &FrameRecord, usable: bool) {
-        let Some(Some(entry)) = self.packs.get_mut(pack as usize) else { return };
+        let Some(Some(entry)) = self.packs.get_mut(pack as usize) else {
+            return;
+        };
         let frame = u32::try_from(entry.frames.len()).unwrap_or(u32::MAX);
-        entry.frames.push((u32::try_from(record.offset).unwrap_or(u32::MAX), record.len));
+        entry
+            .frames
+            .push((u32::try_from(record.offset).unwrap_or(u32::MAX), record.len));
         entry.bytes += u64::from(record.len);
         if usable {
             for (id, _) in &record.chunks {
@@ -116,7 +131,10 @@ impl Index {
 
     /// All packs with their numbers.
     pub fn packs(&self) -> impl Iterator<Item = (u32, &IndexedPack)> {
-        self.packs.iter().zip(0u32..).filter_map(|(pack, number)| Some((number, pack.as_ref()?)))
+        self.packs
+            .iter()
+            .zip(0u32..)
+            .filter_map(|(pack, number)| Some((number, pack.as_ref()?)))
     }
 
     /// Number of different chunks.

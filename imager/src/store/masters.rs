@@ -53,7 +53,10 @@ impl Store {
     /// The storage cannot be listed.
     pub fn masters(&self) -> Result<Vec<MasterVersion>> {
         let mut versions = Vec::new();
-        for (prefix, state) in [(KEPT, MasterVersionState::Kept), (DELETED, MasterVersionState::Deleted)] {
+        for (prefix, state) in [
+            (KEPT, MasterVersionState::Kept),
+            (DELETED, MasterVersionState::Deleted),
+        ] {
             for object in self.storage.list(prefix)? {
                 versions.push(match self.read_root(&object) {
                     Ok((root, _)) => MasterVersion {
@@ -71,7 +74,9 @@ impl Store {
                         created_unix_ms: 0,
                         bytes_disk: 0,
                         bytes_used: 0,
-                        state: MasterVersionState::Damaged { reason: error.chain() },
+                        state: MasterVersionState::Damaged {
+                            reason: error.chain(),
+                        },
                         object,
                     },
                 });
@@ -108,11 +113,16 @@ impl Store {
     pub(super) fn signed_root(&self, master: &MasterRef) -> Result<SignedRoot> {
         let version = match master.version {
             Some(version) => version,
-            None => self.newest(KEPT, &master.name)?.ok_or_else(|| self.no_master(master))?,
+            None => self
+                .newest(KEPT, &master.name)?
+                .ok_or_else(|| self.no_master(master))?,
         };
         let object = object_name(KEPT, &master.name, version);
         if self.storage.len(&object)?.is_none() {
-            return Err(self.no_master(&MasterRef { name: master.name.clone(), version: Some(version) }));
+            return Err(self.no_master(&MasterRef {
+                name: master.name.clone(),
+                version: Some(version),
+            }));
         }
         self.read_root(&object).map(|(_, signed)| signed)
     }
@@ -123,13 +133,21 @@ impl Store {
         self.check_complete(&root)?;
         self.storage.commit()?;
         let newest = [KEPT, DELETED].map(|prefix| self.newest(prefix, &root.name));
-        let newest = newest.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().max().unwrap_or(0);
+        let newest = newest
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .flatten()
+            .max()
+            .unwrap_or(0);
         root.version = newest.checked_add(1).ok_or_else(|| {
-            Error::new(ErrorKind::Refused, format!("{} has no versions left", root.name)).with_remedy("choose another name")
+            Error::new(ErrorKind::Refused, format!("{} has no versions left", root.name))
+                .with_remedy("choose another name")
         })?;
         root.created_unix_ms = now_unix_ms();
         let signed = writer.key.sign(&root)?;
-        self.storage.put(&object_name(KEPT, &root.name, root.version), &signed.encode())?;
+        self.storage
+            .put(&object_name(KEPT, &root.name, root.version), &signed.encode())?;
         self.storage.commit()?;
         Ok(signed)
     }
@@ -141,25 +159,34 @@ impl Store {
         if length > (SignedRoot::HEADER_LEN + SignedRoot::MAX_BODY_LEN) as u64 {
             return Err(Error::new(ErrorKind::Damaged, format!("{object} is too long")));
         }
-        let bytes = self.storage.get_range(object, 0, usize::try_from(length).unwrap_or(0))?;
+        let bytes = self
+            .storage
+            .get_range(object, 0, usize::try_from(length).unwrap_or(0))?;
         let signed = SignedRoot::decode(&bytes).map_err(|error| named(error.into()))?;
         let root = self.public_key.open(&signed).map_err(named)?;
         let prefix = if object.starts_with(KEPT) { KEPT } else { DELETED };
         if object_name(prefix, &root.name, root.version) != object {
-            return Err(Error::new(ErrorKind::Damaged, format!("{object} holds {}@{}", root.name, root.version)));
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{object} holds {}@{}", root.name, root.version),
+            ));
         }
         Ok((root, signed))
     }
 
     /// Whether everything that a root names is there.
     fn check_complete(&self, root: &Root) -> Result<()> {
-        let damaged = |why: String| Error::new(ErrorKind::Damaged, format!("the manifest of {} {why}", root.name));
+        let damaged =
+            |why: String| Error::new(ErrorKind::Damaged, format!("the manifest of {} {why}", root.name));
         root.check()?;
         let mut offset = 0u64;
         for reference in &root.segments {
             let segment = Segment::decode(&self.segment(reference.id)?)?;
             if segment.start.get() != offset || segment.covered() != Some(reference.covers.get()) {
-                return Err(damaged(format!("has the segment {} in the wrong place", reference.id)));
+                return Err(damaged(format!(
+                    "has the segment {} in the wrong place",
+                    reference.id
+                )));
             }
             offset = offset.saturating_add(reference.covers.get());
             let index = self.index();
@@ -173,12 +200,20 @@ impl Store {
     }
 
     fn newest(&self, prefix: &str, name: &MasterName) -> Result<Option<u32>> {
-        Ok(self.storage.list(&folder_of(prefix, name))?.iter().filter_map(|object| version_of(object)).max())
+        Ok(self
+            .storage
+            .list(&folder_of(prefix, name))?
+            .iter()
+            .filter_map(|object| version_of(object))
+            .max())
     }
 
     fn no_master(&self, master: &MasterRef) -> Error {
         let deleted = master.version.is_some_and(|version| {
-            matches!(self.storage.len(&object_name(DELETED, &master.name, version)), Ok(Some(_)))
+            matches!(
+                self.storage.len(&object_name(DELETED, &master.name, version)),
+                Ok(Some(_))
+            )
         });
         if deleted {
             return Error::new(ErrorKind::Missing, format!("{master} is deleted"))
@@ -193,10 +228,15 @@ impl Store {
         let _one_at_a_time = lock(&writer.masters);
         let (old, new) = (object_name(from, name, version), object_name(to, name, version));
         let Some(length) = self.storage.len(&old)? else {
-            return Err(Error::new(ErrorKind::Missing, format!("the store has no master {name}@{version} here"))
-                .with_remedy("`imager list` shows those it has"));
+            return Err(Error::new(
+                ErrorKind::Missing,
+                format!("the store has no master {name}@{version} here"),
+            )
+            .with_remedy("`imager list` shows those it has"));
         };
-        let bytes = self.storage.get_range(&old, 0, usize::try_from(length).unwrap_or(0))?;
+        let bytes = self
+            .storage
+            .get_range(&old, 0, usize::try_from(length).unwrap_or(0))?;
         // First the copy, then the deletion: a power cut between them leaves both, never none.
         self.storage.put(&new, &bytes)?;
         self.storage.commit()?;

@@ -79,17 +79,18 @@ impl ForgetfulStorage {
                 Change::Seal(from, to) => {
                     // The bytes are synced before the name changes.
                     if let Some(bytes) = state.objects.get(to) {
-                        objects.insert(if choose(2) == 0 { to.clone() } else { from.clone() }, bytes.clone());
+                        objects.insert(
+                            if choose(2) == 0 { to.clone() } else { from.clone() },
+                            bytes.clone(),
+                        );
                         if objects.contains_key(to) {
                             objects.remove(from);
                         }
                     }
                 }
                 Change::Truncate(name, len) => {
-                    if choose(2) == 0 {
-                        if let Some(bytes) = objects.get_mut(name) {
-                            bytes.truncate(usize::try_from(*len).unwrap());
-                        }
+                    if let (0, Some(bytes)) = (choose(2), objects.get_mut(name)) {
+                        bytes.truncate(usize::try_from(*len).unwrap());
                     }
                 }
                 Change::Delete(name) => {
@@ -99,7 +100,11 @@ impl ForgetfulStorage {
                 }
             }
         }
-        Self(Arc::new(Mutex::new(State { durable: objects.clone(), objects, ..State::default() })))
+        Self(Arc::new(Mutex::new(State {
+            durable: objects.clone(),
+            objects,
+            ..State::default()
+        })))
     }
 
     /// Changes one byte of an object.
@@ -135,7 +140,11 @@ impl ForgetfulStorage {
 impl PackStorage for ForgetfulStorage {
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         if let Some(there) = lock(&self.0).objects.get(name) {
-            return if there == bytes { Ok(()) } else { Err(Error::new(ErrorKind::Exists, format!("{name} is there"))) };
+            return if there == bytes {
+                Ok(())
+            } else {
+                Err(Error::new(ErrorKind::Exists, format!("{name} is there")))
+            };
         }
         let mut state = self.change(Change::Put(name.to_owned(), bytes.to_vec()), bytes.len())?;
         state.objects.insert(name.to_owned(), bytes.to_vec());
@@ -144,8 +153,10 @@ impl PackStorage for ForgetfulStorage {
 
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
         let state = lock(&self.0);
-        let bytes =
-            state.objects.get(name).ok_or_else(|| Error::new(ErrorKind::Missing, format!("there is no {name}")))?;
+        let bytes = state
+            .objects
+            .get(name)
+            .ok_or_else(|| Error::new(ErrorKind::Missing, format!("there is no {name}")))?;
         let start = usize::try_from(offset).unwrap();
         bytes
             .get(start..start.saturating_add(len))
@@ -158,7 +169,12 @@ impl PackStorage for ForgetfulStorage {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<String>> {
-        Ok(lock(&self.0).objects.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
+        Ok(lock(&self.0)
+            .objects
+            .keys()
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect())
     }
 
     fn delete(&self, name: &str) -> Result<()> {
@@ -180,7 +196,11 @@ impl PackStorage for ForgetfulStorage {
 
     fn append(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let mut state = self.change(Change::Append(name.to_owned(), bytes.to_vec()), bytes.len())?;
-        state.objects.entry(name.to_owned()).or_default().extend_from_slice(bytes);
+        state
+            .objects
+            .entry(name.to_owned())
+            .or_default()
+            .extend_from_slice(bytes);
         Ok(())
     }
 

@@ -60,8 +60,12 @@ impl PackId {
     /// The system has no random numbers.
     pub fn generate() -> Result<Self> {
         let mut id = [0; 16];
-        getrandom::fill(&mut id)
-            .map_err(|error| Error::new(ErrorKind::Io, format!("asking the system for random numbers: {error}")))?;
+        getrandom::fill(&mut id).map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                format!("asking the system for random numbers: {error}"),
+            )
+        })?;
         Ok(Self(id))
     }
 
@@ -135,7 +139,11 @@ pub fn footer(frames: &[FrameRecord], table_offset: u64) -> Vec<u8> {
     for frame in frames {
         bytes.extend_from_slice(&frame.offset.to_le_bytes());
         bytes.extend_from_slice(&frame.len.to_le_bytes());
-        bytes.extend_from_slice(&u32::try_from(frame.chunks.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend_from_slice(
+            &u32::try_from(frame.chunks.len())
+                .unwrap_or(u32::MAX)
+                .to_le_bytes(),
+        );
         for (id, len) in &frame.chunks {
             bytes.extend_from_slice(&id.0);
             bytes.extend_from_slice(&len.to_le_bytes());
@@ -199,10 +207,22 @@ pub fn read_contents(storage: &dyn PackStorage, name: &str) -> Result<Contents> 
         return Err(damaged("it is another pack than its name says"));
     }
     match read_table(storage, name, length) {
-        Ok((frames, frames_end)) => Ok(Contents { id, created_unix_ms, frames, frames_end, table_damage: None }),
+        Ok((frames, frames_end)) => Ok(Contents {
+            id,
+            created_unix_ms,
+            frames,
+            frames_end,
+            table_damage: None,
+        }),
         Err(error) if matches!(error.kind(), ErrorKind::Damaged) => {
             let (frames, frames_end) = scan(storage, name, length)?;
-            Ok(Contents { id, created_unix_ms, frames, frames_end, table_damage: Some(error.message().to_owned()) })
+            Ok(Contents {
+                id,
+                created_unix_ms,
+                frames,
+                frames_end,
+                table_damage: Some(error.message().to_owned()),
+            })
         }
         Err(error) => Err(error),
     }
@@ -214,14 +234,25 @@ pub fn read_contents(storage: &dyn PackStorage, name: &str) -> Result<Contents> 
 /// It cannot be read, or is not the frame that the record describes.
 pub fn read_frame(storage: &dyn PackStorage, name: &str, offset: u64, len: u32) -> Result<EncodedFrame> {
     let bytes = storage.get_range(name, offset, len as usize)?;
-    EncodedFrame::parse(bytes)
-        .map_err(|error| Error::new(error.kind(), format!("frame at {offset} in {name}: {}", error.message())))
+    EncodedFrame::parse(bytes).map_err(|error| {
+        Error::new(
+            error.kind(),
+            format!("frame at {offset} in {name}: {}", error.message()),
+        )
+    })
 }
 
 fn read_table(storage: &dyn PackStorage, name: &str, length: u64) -> Result<(Vec<FrameRecord>, u64)> {
-    let damaged = |why: &str| Error::new(ErrorKind::Damaged, format!("the table of pack {name} is damaged: {why}"));
-    let tail_offset =
-        length.checked_sub((TAIL_LEN + HEADER_LEN) as u64).ok_or_else(|| damaged("it is missing"))? + HEADER_LEN as u64;
+    let damaged = |why: &str| {
+        Error::new(
+            ErrorKind::Damaged,
+            format!("the table of pack {name} is damaged: {why}"),
+        )
+    };
+    let tail_offset = length
+        .checked_sub((TAIL_LEN + HEADER_LEN) as u64)
+        .ok_or_else(|| damaged("it is missing"))?
+        + HEADER_LEN as u64;
     let tail = storage.get_range(name, tail_offset, TAIL_LEN)?;
     if &tail[56..] != END_MAGIC {
         return Err(damaged("it is missing"));
@@ -242,25 +273,34 @@ fn read_table(storage: &dyn PackStorage, name: &str, length: u64) -> Result<(Vec
     let mut frames = Vec::with_capacity(count.min(table.len() / 52));
     let mut rest = table.as_slice();
     for _ in 0..count {
-        let (record, after) = rest.split_at_checked(16).ok_or_else(|| damaged("it is cut off"))?;
+        let (record, after) = rest
+            .split_at_checked(16)
+            .ok_or_else(|| damaged("it is cut off"))?;
         let offset = word(record, 0);
         let len = u32::from_le_bytes([record[8], record[9], record[10], record[11]]);
         let chunks = u32::from_le_bytes([record[12], record[13], record[14], record[15]]) as usize;
         let fits = offset >= HEADER_LEN as u64
-            && offset.checked_add(u64::from(len)).is_some_and(|end| end <= table_offset)
+            && offset
+                .checked_add(u64::from(len))
+                .is_some_and(|end| end <= table_offset)
             && len as usize <= frame::MAX_LEN
             && (1..=frame::MAX_CHUNKS).contains(&chunks);
         if !fits {
             return Err(damaged("a frame is out of bounds"));
         }
-        let (ids, after) = after.split_at_checked(chunks * 36).ok_or_else(|| damaged("it is cut off"))?;
+        let (ids, after) = after
+            .split_at_checked(chunks * 36)
+            .ok_or_else(|| damaged("it is cut off"))?;
         rest = after;
         let chunks = ids
             .chunks_exact(36)
             .map(|entry| {
                 let mut id = [0; 32];
                 id.copy_from_slice(&entry[..32]);
-                (ChunkId(id), u32::from_le_bytes([entry[32], entry[33], entry[34], entry[35]]))
+                (
+                    ChunkId(id),
+                    u32::from_le_bytes([entry[32], entry[33], entry[34], entry[35]]),
+                )
             })
             .collect();
         frames.push(FrameRecord { offset, len, chunks });
@@ -290,7 +330,11 @@ fn scan(storage: &dyn PackStorage, name: &str, length: u64) -> Result<(Vec<Frame
         let header = header.filter(|header| offset + header.frame_len() as u64 <= length);
         if let Some(header) = header {
             let len = u32::try_from(header.frame_len()).unwrap_or(u32::MAX);
-            frames.push(FrameRecord { offset, len, chunks: header.chunks });
+            frames.push(FrameRecord {
+                offset,
+                len,
+                chunks: header.chunks,
+            });
             offset += u64::from(len);
             end = offset;
             continue;

@@ -42,9 +42,15 @@ impl Store {
         let failed = |error| Error::io(format!("making a store in {}", folder.display()), error);
         fs::create_dir_all(folder).map_err(failed)?;
         if fs::read_dir(folder).map_err(failed)?.next().is_some() {
-            let what = if folder.join(DESCRIPTION).exists() { "is a store already" } else { "is not empty" };
-            return Err(Error::new(ErrorKind::Refused, format!("{} {what}", folder.display()))
-                .with_remedy("name an empty or a new folder"));
+            let what = if folder.join(DESCRIPTION).exists() {
+                "is a store already"
+            } else {
+                "is not empty"
+            };
+            return Err(
+                Error::new(ErrorKind::Refused, format!("{} {what}", folder.display()))
+                    .with_remedy("name an empty or a new folder"),
+            );
         }
         let key = SecretKey::generate()?;
         let mut file = OpenOptions::new()
@@ -53,13 +59,17 @@ impl Store {
             .mode(0o600)
             .open(folder.join("key.pem"))
             .map_err(failed)?;
-        file.write_all(key.to_pem()?.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        file.write_all(key.to_pem()?.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(failed)?;
         for name in ["writer.lock", "readers.lock"] {
             File::create_new(folder.join(name)).map_err(failed)?;
         }
         let storage = FolderStorage::new(folder);
         describe(&storage, key.public())?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
         Self::open(folder, Access::Write)
     }
 
@@ -70,8 +80,10 @@ impl Store {
     /// ([`ErrorKind::Busy`]).
     pub fn open(folder: &Path, access: Access) -> Result<Self> {
         if !folder.join(DESCRIPTION).is_file() {
-            return Err(Error::new(ErrorKind::Missing, format!("{} is no store", folder.display()))
-                .with_remedy(format!("make one with `imager init {}`", folder.display())));
+            return Err(
+                Error::new(ErrorKind::Missing, format!("{} is no store", folder.display()))
+                    .with_remedy(format!("make one with `imager init {}`", folder.display())),
+            );
         }
         let mut locks = Vec::new();
         let readers = folder.join("readers.lock");
@@ -93,8 +105,9 @@ impl Store {
             Access::Write => {
                 locks.push(lock_for_writing(folder)?);
                 let path = folder.join("key.pem");
-                let text = fs::read_to_string(&path)
-                    .map_err(|error| Error::io(format!("reading the store's key {}", path.display()), error))?;
+                let text = fs::read_to_string(&path).map_err(|error| {
+                    Error::io(format!("reading the store's key {}", path.display()), error)
+                })?;
                 Some(SecretKey::from_pem(&text)?)
             }
         };
@@ -111,8 +124,11 @@ impl Store {
     pub fn with_storage(storage: Box<dyn PackStorage>, key: Option<SecretKey>) -> Result<Self> {
         let public_key = read_description(&*storage)?;
         if key.as_ref().is_some_and(|key| key.public() != public_key) {
-            return Err(Error::new(ErrorKind::Refused, "the key is not the one that the store was made with")
-                .with_remedy("put the store's own key.pem back"));
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "the key is not the one that the store was made with",
+            )
+            .with_remedy("put the store's own key.pem back"));
         }
         let mut store = Self {
             storage,
@@ -142,7 +158,9 @@ impl Store {
 
     /// Keeps readers of other processes out, as long as the answer lives.
     pub(super) fn lock_out_readers(&self) -> Result<Option<NoReaders>> {
-        let Some(folder) = &self.folder else { return Ok(None) };
+        let Some(folder) = &self.folder else {
+            return Ok(None);
+        };
         let path = folder.join("readers.lock");
         let failed = |error| Error::io(format!("locking {}", path.display()), error);
         let file = match self._locks.first() {
@@ -152,10 +170,11 @@ impl Store {
         };
         match file.try_lock() {
             Ok(()) => Ok(Some(NoReaders(file))),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::new(ErrorKind::Busy, format!("somebody reads from the store {}", folder.display()))
-                    .with_remedy("wait until the restore or the check has ended, then try again"))
-            }
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                ErrorKind::Busy,
+                format!("somebody reads from the store {}", folder.display()),
+            )
+            .with_remedy("wait until the restore or the check has ended, then try again")),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
@@ -194,7 +213,9 @@ impl Store {
         self.warnings = warnings;
         if self.writer.is_some() {
             self.finish_old_packs()?;
-            salvage.iter().try_for_each(|(name, frames)| self.salvage(name, frames))?;
+            salvage
+                .iter()
+                .try_for_each(|(name, frames)| self.salvage(name, frames))?;
         }
         Ok(())
     }
@@ -233,17 +254,21 @@ impl Store {
             if !next_to_each_other(&contents.frames) {
                 return Ok(Some(contents.frames));
             }
-            contents.frames_end = contents
-                .frames
-                .last()
-                .map_or(pack::HEADER_LEN as u64, |record| record.offset + u64::from(record.len));
+            contents.frames_end = contents.frames.last().map_or(pack::HEADER_LEN as u64, |record| {
+                record.offset + u64::from(record.len)
+            });
             self.storage.truncate(name, contents.frames_end)?;
         }
         let number = index.add_pack(&contents, false, |frame| {
             !damaged.contains(&damage_mark(contents.id, frame.offset))
         });
         if let Some(writer) = &self.writer {
-            let pack = GrowingPack { number, id: contents.id, len: contents.frames_end, frames: contents.frames };
+            let pack = GrowingPack {
+                number,
+                id: contents.id,
+                len: contents.frames_end,
+                frames: contents.frames,
+            };
             let mut growing = lock(&writer.growing);
             if growing.as_ref().is_none_or(|other| other.len > pack.len) && pack.len < pack::TARGET_LEN {
                 *growing = Some(pack);
@@ -272,7 +297,10 @@ impl Store {
 
     /// Finishes every open pack but the one that goes on growing.
     fn finish_old_packs(&self) -> Result<()> {
-        let growing = self.writer.as_ref().and_then(|writer| lock(&writer.growing).as_ref().map(|pack| pack.number));
+        let growing = self
+            .writer
+            .as_ref()
+            .and_then(|writer| lock(&writer.growing).as_ref().map(|pack| pack.number));
         let old: Vec<(u32, PackId)> = self
             .index()
             .packs()
@@ -281,7 +309,12 @@ impl Store {
             .collect();
         for (number, id) in old {
             let contents = pack::read_contents(&*self.storage, &id.open_name())?;
-            self.finish_pack(&GrowingPack { number, id, len: contents.frames_end, frames: contents.frames })?;
+            self.finish_pack(&GrowingPack {
+                number,
+                id,
+                len: contents.frames_end,
+                frames: contents.frames,
+            })?;
         }
         Ok(())
     }
@@ -300,20 +333,29 @@ impl Drop for NoReaders {
 fn lock_for_writing(folder: &Path) -> Result<File> {
     let path = folder.join("writer.lock");
     let failed = |error| Error::io(format!("opening {} to write to the store", path.display()), error);
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Error::new(ErrorKind::Busy, format!("somebody else writes to the store {}", folder.display()))
-                .with_remedy("use the appliance that serves it, or stop `amorce serve` (or the other imager) first"))
-        }
+        Err(TryLockError::WouldBlock) => Err(Error::new(
+            ErrorKind::Busy,
+            format!("somebody else writes to the store {}", folder.display()),
+        )
+        .with_remedy("use the appliance that serves it, or stop `amorce serve` (or the other imager) first")),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
 fn describe(storage: &dyn PackStorage, key: PublicKey) -> Result<()> {
-    let description =
-        Description { format: FORMAT.to_owned(), version: VERSION, public_key: key.to_string() };
+    let description = Description {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        public_key: key.to_string(),
+    };
     let mut text = serde_json::to_vec_pretty(&description)
         .map_err(|error| Error::new(ErrorKind::Io, format!("describing the store: {error}")))?;
     text.push(b'\n');
@@ -322,10 +364,15 @@ fn describe(storage: &dyn PackStorage, key: PublicKey) -> Result<()> {
 }
 
 fn read_description(storage: &dyn PackStorage) -> Result<PublicKey> {
-    let length = storage
-        .len(DESCRIPTION)?
-        .ok_or_else(|| Error::new(ErrorKind::Missing, "there is no store").with_remedy("make one with `imager init`"))?;
-    let damaged = |why: String| Error::new(ErrorKind::Damaged, format!("the store's {DESCRIPTION} is damaged: {why}"));
+    let length = storage.len(DESCRIPTION)?.ok_or_else(|| {
+        Error::new(ErrorKind::Missing, "there is no store").with_remedy("make one with `imager init`")
+    })?;
+    let damaged = |why: String| {
+        Error::new(
+            ErrorKind::Damaged,
+            format!("the store's {DESCRIPTION} is damaged: {why}"),
+        )
+    };
     let length = usize::try_from(length.min(1 << 16)).unwrap_or(0);
     let description: Description = serde_json::from_slice(&storage.get_range(DESCRIPTION, 0, length)?)
         .map_err(|error| damaged(error.to_string()))?;
@@ -335,7 +382,10 @@ fn read_description(storage: &dyn PackStorage) -> Result<PublicKey> {
     if description.version != VERSION {
         return Err(Error::new(
             ErrorKind::Version,
-            format!("the store has format version {}, this program reads version {VERSION}", description.version),
+            format!(
+                "the store has format version {}, this program reads version {VERSION}",
+                description.version
+            ),
         )
         .with_remedy("use the version of this program that made it"));
     }

@@ -15,8 +15,16 @@ fn name(text: &str) -> MasterName {
     text.parse().unwrap()
 }
 
-fn keep(store: &Store, master: &str, disk: &Vec<u8>) -> Result<Captured> {
-    capture(disk, store, &CaptureOptions { level: Some(1), ..CaptureOptions::new(name(master)) }, &Unwatched)
+fn keep(store: &Store, master: &str, disk: &[u8]) -> Result<Captured> {
+    capture(
+        &disk,
+        store,
+        &CaptureOptions {
+            level: Some(1),
+            ..CaptureOptions::new(name(master))
+        },
+        &Unwatched,
+    )
 }
 
 fn put_back(store: &Store, master: &str, size: usize) -> Result<Vec<u8>> {
@@ -26,7 +34,10 @@ fn put_back(store: &Store, master: &str, size: usize) -> Result<Vec<u8>> {
     Ok(target.bytes())
 }
 
-const AT_ONCE: CollectOptions = CollectOptions { grace: Duration::ZERO, keep_deleted: false };
+const AT_ONCE: CollectOptions = CollectOptions {
+    grace: Duration::ZERO,
+    keep_deleted: false,
+};
 
 /// A store whose key is known, so that it can be opened again.
 fn known_store() -> (ForgetfulStorage, String) {
@@ -58,7 +69,10 @@ fn known_content_is_not_stored_again() {
     let first = keep(&store, "a", &disk).unwrap().counts;
     let second = keep(&store, "b", &disk).unwrap().counts;
     assert_eq!(first.bytes_new, 5 << 20);
-    assert_eq!((second.bytes_new, second.chunks_new, second.bytes_stored), (0, 0, 0));
+    assert_eq!(
+        (second.bytes_new, second.chunks_new, second.bytes_stored),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -74,7 +88,10 @@ fn a_deleted_master_can_be_taken_back_until_garbage_is_collected() {
     store.delete(&name("a"), 1).unwrap();
     let collected = store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
     assert_eq!((collected.masters_removed, collected.bytes_after), (1, 0));
-    assert_eq!(store.undelete(&name("a"), 1).unwrap_err().kind(), ErrorKind::Missing);
+    assert_eq!(
+        store.undelete(&name("a"), 1).unwrap_err().kind(),
+        ErrorKind::Missing
+    );
 }
 
 #[test]
@@ -88,7 +105,10 @@ fn collecting_garbage_keeps_what_lives_and_rewrites_what_is_mostly_dead() {
     keep(&store, "small", &small).unwrap();
     store.delete(&name("large"), 1).unwrap();
     let collected = store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
-    assert!(collected.bytes_after < collected.bytes_before / 2, "{collected:?}");
+    assert!(
+        collected.bytes_after < collected.bytes_before / 2,
+        "{collected:?}"
+    );
     assert_eq!(put_back(&store, "small", small.len()).unwrap(), small);
     drop(store);
     let store = reopen(&storage, &key).unwrap();
@@ -102,7 +122,10 @@ fn what_somebody_was_told_is_there_stays_for_the_time_of_grace() {
     let disk = noise(1, 1 << 20);
     keep(&store, "a", &disk).unwrap();
     store.delete(&name("a"), 1).unwrap();
-    let grace = CollectOptions { grace: Duration::from_secs(3600), keep_deleted: false };
+    let grace = CollectOptions {
+        grace: Duration::from_secs(3600),
+        keep_deleted: false,
+    };
     let collected = store.collect_garbage(grace, &Unwatched).unwrap();
     assert_eq!(collected.packs_removed, 0);
     assert_eq!(keep(&store, "a", &disk).unwrap().counts.bytes_new, 0);
@@ -150,7 +173,11 @@ fn damage_is_named_the_rest_works_and_the_same_content_heals() {
     assert_eq!(touched, ["hurt"]);
     assert_eq!(put_back(&store, "fine", fine.len()).unwrap(), fine);
     let error = put_back(&store, "hurt", hurt.len()).unwrap_err();
-    assert!(error.chain().contains("chunk") && error.chain().contains("verify"), "{}", error.chain());
+    assert!(
+        error.chain().contains("chunk") && error.chain().contains("verify"),
+        "{}",
+        error.chain()
+    );
     // The mark outlives the process.
     storage.commit().unwrap();
     let healed = keep(&store, "again", &hurt).unwrap().counts;
@@ -162,7 +189,7 @@ fn damage_is_named_the_rest_works_and_the_same_content_heals() {
 }
 
 #[test]
-fn a_damaged_frame_that_a_restore_meets_is_healed_by_the_next_capture() {
+fn a_frame_whose_header_is_damaged_is_named_when_a_restore_meets_it() {
     let (storage, key) = known_store();
     let store = reopen(&storage, &key).unwrap();
     let disk = noise(1, 1 << 20);
@@ -186,21 +213,47 @@ fn a_damaged_or_lost_segment_or_root_is_named_and_the_others_work() {
     storage.damage(&segment, 40);
     let report = store.verify(&Unwatched).unwrap();
     assert_eq!(report.masters.len(), 1);
-    assert!(report.masters[0].name == "one" && report.masters[0].reasons[0].contains(&segment), "{report:?}");
+    assert!(
+        report.masters[0].name == "one" && report.masters[0].reasons[0].contains(&segment),
+        "{report:?}"
+    );
     assert_eq!(put_back(&store, "two", two.len()).unwrap(), two);
-    assert!(put_back(&store, "one", one.len()).unwrap_err().chain().contains(&segment));
+    assert!(
+        put_back(&store, "one", one.len())
+            .unwrap_err()
+            .chain()
+            .contains(&segment)
+    );
     // Garbage is not collected while it is not known what a master needs.
     assert!(store.collect_garbage(AT_ONCE, &Unwatched).is_err());
     // The same content heals it.
     keep(&store, "one", &one).unwrap();
     assert_eq!(put_back(&store, "one@1", one.len()).unwrap(), one);
     storage.lose(&segment);
-    assert!(put_back(&store, "one", one.len()).unwrap_err().chain().contains("lacks the manifest segment"));
-    let root = store.masters().unwrap().into_iter().find(|version| version.name == "two").unwrap().object;
+    assert!(
+        put_back(&store, "one", one.len())
+            .unwrap_err()
+            .chain()
+            .contains("lacks the manifest segment")
+    );
+    let root = store
+        .masters()
+        .unwrap()
+        .into_iter()
+        .find(|version| version.name == "two")
+        .unwrap()
+        .object;
     storage.damage(&root, 200);
     let versions = store.masters().unwrap();
-    assert!(versions.iter().any(|version| matches!(version.state, MasterVersionState::Damaged { .. }) && version.object == root));
-    assert!(put_back(&store, "two", two.len()).unwrap_err().chain().contains(&root));
+    assert!(versions.iter().any(
+        |version| matches!(version.state, MasterVersionState::Damaged { .. }) && version.object == root
+    ));
+    assert!(
+        put_back(&store, "two", two.len())
+            .unwrap_err()
+            .chain()
+            .contains(&root)
+    );
 }
 
 #[test]
@@ -212,7 +265,9 @@ fn a_root_that_is_not_signed_by_the_stores_key_is_refused() {
     keep(&store, "b", &disk).unwrap();
     let root = other_storage.list("masters/").unwrap().remove(0);
     let length = usize::try_from(other_storage.len(&root).unwrap().unwrap()).unwrap();
-    storage.put(&root, &other_storage.get_range(&root, 0, length).unwrap()).unwrap();
+    storage
+        .put(&root, &other_storage.get_range(&root, 0, length).unwrap())
+        .unwrap();
     let error = put_back(&store, "a", disk.len()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Signature, "{}", error.chain());
 }
@@ -266,16 +321,31 @@ fn power_cut_at_any_write_of_a_capture_leaves_finished_masters_whole_and_the_nex
         running.cut_power_after(cut);
         let answer = reopen(&running, &key).and_then(|store| keep(&store, "after", &after));
         // The last operation is the sync of a root that is already there: the answer is lost, not the master.
-        assert!(answer.is_err() || cut + 1 >= operations, "cut after {cut} of {operations}");
+        assert!(
+            answer.is_err() || cut + 1 >= operations,
+            "cut after {cut} of {operations}"
+        );
         let mut chance = Chance::new(cut * 31);
         let restarted = running.after_power_cut(|limit| chance.below(limit));
         let store = reopen(&restarted, &key).unwrap();
         let report = store.verify(&Unwatched).unwrap();
-        assert!(report.ok, "cut after {cut}: {:?} {:?}", report.damaged, report.masters);
-        assert_eq!(put_back(&store, "before", before.len()).unwrap(), before, "cut after {cut}");
+        assert!(
+            report.ok,
+            "cut after {cut}: {:?} {:?}",
+            report.damaged, report.masters
+        );
+        assert_eq!(
+            put_back(&store, "before", before.len()).unwrap(),
+            before,
+            "cut after {cut}"
+        );
         if cut % 8 == 0 {
             keep(&store, "after", &after).unwrap();
-            assert_eq!(put_back(&store, "after", after.len()).unwrap(), after, "cut after {cut}");
+            assert_eq!(
+                put_back(&store, "after", after.len()).unwrap(),
+                after,
+                "cut after {cut}"
+            );
         }
     }
 }
@@ -307,7 +377,14 @@ fn a_folder_has_one_writer_and_its_key_is_for_its_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let store = Store::init(&path).unwrap();
-    assert_eq!(std::fs::metadata(path.join("key.pem")).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        std::fs::metadata(path.join("key.pem"))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
+        0o600
+    );
     let busy = Store::open(&path, Access::Write).err().unwrap();
     assert_eq!(busy.kind(), ErrorKind::Busy);
     assert!(busy.remedy().unwrap().contains("amorce serve"));
@@ -315,7 +392,10 @@ fn a_folder_has_one_writer_and_its_key_is_for_its_owner_only() {
     assert_eq!(reader.public_key(), store.public_key());
     assert_eq!(reader.put_segment(b"").unwrap_err().kind(), ErrorKind::Refused);
     // While somebody reads, nothing is taken away from under him.
-    assert_eq!(store.collect_garbage(AT_ONCE, &Unwatched).unwrap_err().kind(), ErrorKind::Busy);
+    assert_eq!(
+        store.collect_garbage(AT_ONCE, &Unwatched).unwrap_err().kind(),
+        ErrorKind::Busy
+    );
     drop(reader);
     store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
     drop(Store::open(&path, Access::Read).unwrap());
@@ -329,7 +409,9 @@ fn an_older_or_newer_store_is_refused_by_its_version() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::init(folder.path()).unwrap());
     let description = folder.path().join("store.json");
-    let text = std::fs::read_to_string(&description).unwrap().replace("\"version\": 1", "\"version\": 7");
+    let text = std::fs::read_to_string(&description)
+        .unwrap()
+        .replace("\"version\": 1", "\"version\": 7");
     std::fs::write(&description, text).unwrap();
     let error: Error = Store::open(folder.path(), Access::Read).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Version);

@@ -82,7 +82,9 @@ impl Store {
         let mut report = VerifyReport::default();
         self.verify_packs(progress, &mut report)?;
         self.verify_masters(progress, &mut report)?;
-        report.damaged.sort_by(|a, b| (&a.object, a.offset).cmp(&(&b.object, b.offset)));
+        report
+            .damaged
+            .sort_by(|a, b| (&a.object, a.offset).cmp(&(&b.object, b.offset)));
         report.ok = report.damaged.is_empty() && report.masters.is_empty();
         Ok(report)
     }
@@ -90,11 +92,16 @@ impl Store {
     fn verify_packs(&self, progress: &dyn Progress, report: &mut VerifyReport) -> Result<()> {
         let mut names = self.storage.list("packs/")?;
         names.extend(self.storage.list("open/")?);
-        let total: u64 = names.iter().filter_map(|name| self.storage.len(name).ok().flatten()).sum();
+        let total: u64 = names
+            .iter()
+            .filter_map(|name| self.storage.len(name).ok().flatten())
+            .sum();
         let next = AtomicUsize::new(0);
         let done = AtomicU64::new(0);
         let shared = Mutex::new((&mut *report, Ok(())));
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(names.len().max(1));
+        let workers = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(names.len().max(1));
         std::thread::scope(|scope| {
             for _ in 0..workers {
                 scope.spawn(|| {
@@ -108,7 +115,8 @@ impl Store {
                                 shared.0.chunks += part.chunks;
                                 shared.0.bytes_read += part.bytes_read;
                                 shared.0.damaged.extend(part.damaged);
-                                let done = done.fetch_add(part.bytes_read, Ordering::Relaxed) + part.bytes_read;
+                                let done =
+                                    done.fetch_add(part.bytes_read, Ordering::Relaxed) + part.bytes_read;
                                 drop(shared);
                                 progress.report(Phase::Verifying, done, total);
                             }
@@ -127,7 +135,10 @@ impl Store {
                 });
             }
         });
-        shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).1
+        shared
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .1
     }
 
     fn verify_pack(&self, name: &str) -> Result<VerifyReport> {
@@ -135,24 +146,39 @@ impl Store {
         let mut report = VerifyReport::default();
         let finished = name.starts_with("packs/");
         if let (Some(reason), true) = (contents.table_damage, finished) {
-            report.damaged.push(DamagedObject { object: name.to_owned(), offset: None, reason, chunks: Vec::new() });
+            report.damaged.push(DamagedObject {
+                object: name.to_owned(),
+                offset: None,
+                reason,
+                chunks: Vec::new(),
+            });
         }
-        let number = self.index().packs().find(|(_, pack)| pack.id == contents.id).map(|(number, _)| number);
+        let number = self
+            .index()
+            .packs()
+            .find(|(_, pack)| pack.id == contents.id)
+            .map(|(number, _)| number);
         for record in &contents.frames {
             report.frames += 1;
             report.chunks += record.chunks.len() as u64;
             report.bytes_read += u64::from(record.len);
-            let checked = pack::read_frame(&*self.storage, name, record.offset, record.len).and_then(|mut frame| {
-                if frame.chunks() != record.chunks {
-                    return Err(crate::Error::new(ErrorKind::Damaged, "the frame is not the one that the table names"));
-                }
-                frame.verify()
-            });
+            let checked =
+                pack::read_frame(&*self.storage, name, record.offset, record.len).and_then(|mut frame| {
+                    if frame.chunks() != record.chunks {
+                        return Err(crate::Error::new(
+                            ErrorKind::Damaged,
+                            "the frame is not the one that the table names",
+                        ));
+                    }
+                    frame.verify()
+                });
             let Err(error) = checked else { continue };
             let frame = number.and_then(|number| {
                 let index = self.index();
                 let frames = &index.pack(number)?.frames;
-                frames.iter().position(|(offset, _)| u64::from(*offset) == record.offset)
+                frames
+                    .iter()
+                    .position(|(offset, _)| u64::from(*offset) == record.offset)
             });
             if let (Some(pack), Some(Ok(frame))) = (number, frame.map(u32::try_from)) {
                 self.mark_damaged(Location { pack, frame }, &record.chunks);
@@ -190,7 +216,10 @@ impl Store {
                 MasterVersionState::Deleted => continue,
                 MasterVersionState::Kept => {
                     let Ok(name) = version.name.parse() else { continue };
-                    match self.master(&MasterRef { name, version: Some(version.version) }) {
+                    match self.master(&MasterRef {
+                        name,
+                        version: Some(version.version),
+                    }) {
                         Ok(root) => self.verify_segments(&root, progress, &mut damage)?,
                         Err(error) => damage.reasons.push(error.chain()),
                     }
@@ -211,7 +240,10 @@ impl Store {
     ) -> Result<()> {
         for reference in &root.segments {
             progress.check_cancelled()?;
-            let segment = match self.segment(reference.id).and_then(|bytes| Ok(Segment::decode(&bytes)?)) {
+            let segment = match self
+                .segment(reference.id)
+                .and_then(|bytes| Ok(Segment::decode(&bytes)?))
+            {
                 Ok(segment) => segment,
                 Err(error) => {
                     damage.reasons.push(error.chain());

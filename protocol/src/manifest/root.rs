@@ -139,7 +139,10 @@ impl Root {
     /// # Errors
     /// The first contradiction found.
     pub fn check(&self) -> Result<(), ManifestError> {
-        let damaged = |why| ManifestError::Damaged { what: "manifest root", why };
+        let damaged = |why| ManifestError::Damaged {
+            what: "manifest root",
+            why,
+        };
         if !matches!(self.sector_size, 512 | 4096) {
             return Err(damaged("its sector size is neither 512 nor 4096"));
         }
@@ -152,7 +155,9 @@ impl Root {
             if segment.covers.get() == 0 {
                 return Err(damaged("a segment covers nothing"));
             }
-            covered = covered.checked_add(segment.covers.get()).ok_or(damaged("its segments overflow"))?;
+            covered = covered
+                .checked_add(segment.covers.get())
+                .ok_or(damaged("its segments overflow"))?;
         }
         if covered != size {
             return Err(damaged("its segments do not cover the disk exactly"));
@@ -188,7 +193,10 @@ impl Root {
         self.partitions
             .iter()
             .filter(|partition| partition.head.get() > 0)
-            .map(|partition| ByteRange { start: partition.start, length: partition.head.get() })
+            .map(|partition| ByteRange {
+                start: partition.start,
+                length: partition.head.get(),
+            })
     }
 }
 
@@ -262,7 +270,11 @@ impl SignedRoot {
             .ok_or(damaged("it is cut off in its header"))?;
         let version = u16::from_le_bytes([header[8], header[9]]);
         if version != VERSION {
-            return Err(ManifestError::Version { what: WHAT, found: version, read: VERSION });
+            return Err(ManifestError::Version {
+                what: WHAT,
+                found: version,
+                read: VERSION,
+            });
         }
         let length = u32::from_le_bytes([header[12], header[13], header[14], header[15]]) as usize;
         if length != body.len() || length > Self::MAX_BODY_LEN {
@@ -272,12 +284,18 @@ impl SignedRoot {
         public_key.copy_from_slice(&header[16..48]);
         let mut signature = [0; 64];
         signature.copy_from_slice(&header[48..112]);
-        Ok(Self { public_key, signature, body: body.to_vec() })
+        Ok(Self {
+            public_key,
+            signature,
+            body: body.to_vec(),
+        })
     }
 }
 
 impl std::fmt::Debug for SignedRoot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SignedRoot").field("body_len", &self.body.len()).finish_non_exhaustive()
+        f.debug_struct("SignedRoot")
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
     }
 }

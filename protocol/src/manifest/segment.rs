@@ -71,7 +71,9 @@ impl Segment {
     /// Bytes of the disk that the entries cover, or `None` if they overflow.
     #[must_use]
     pub fn covered(&self) -> Option<u64> {
-        self.entries.iter().try_fold(0u64, |sum, entry| sum.checked_add(entry.length_bytes))
+        self.entries
+            .iter()
+            .try_fold(0u64, |sum, entry| sum.checked_add(entry.length_bytes))
     }
 
     /// Entries with their offsets on the disk.
@@ -90,7 +92,11 @@ impl Segment {
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.extend_from_slice(&[0; 2]);
-        bytes.extend_from_slice(&u32::try_from(self.entries.len()).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend_from_slice(
+            &u32::try_from(self.entries.len())
+                .unwrap_or(u32::MAX)
+                .to_le_bytes(),
+        );
         bytes.extend_from_slice(&self.start.get().to_le_bytes());
         bytes.extend_from_slice(&self.covered().unwrap_or(u64::MAX).to_le_bytes());
         for entry in &self.entries {
@@ -115,13 +121,19 @@ impl Segment {
     /// add up, bytes left over.
     pub fn decode(bytes: &[u8]) -> Result<Self, ManifestError> {
         let damaged = |why| ManifestError::Damaged { what: WHAT, why };
-        let header = bytes.get(..HEADER_LEN).ok_or(damaged("it is cut off in its header"))?;
+        let header = bytes
+            .get(..HEADER_LEN)
+            .ok_or(damaged("it is cut off in its header"))?;
         if &header[..8] != MAGIC {
             return Err(ManifestError::Magic(WHAT));
         }
         let version = u16::from_le_bytes([header[8], header[9]]);
         if version != VERSION {
-            return Err(ManifestError::Version { what: WHAT, found: version, read: VERSION });
+            return Err(ManifestError::Version {
+                what: WHAT,
+                found: version,
+                read: VERSION,
+            });
         }
         let count = u32_at(header, 12) as usize;
         if count == 0 || count > Self::MAX_ENTRIES || count > bytes.len() / 8 {
@@ -133,14 +145,17 @@ impl Segment {
         let mut entries = Vec::with_capacity(count);
         let mut sum = 0u64;
         for _ in 0..count {
-            let (word, after) = rest.split_at_checked(8).ok_or(damaged("it is cut off in an entry"))?;
+            let (word, after) = rest
+                .split_at_checked(8)
+                .ok_or(damaged("it is cut off in an entry"))?;
             rest = after;
             let word = u64_at(word, 0);
             let length_bytes = word & LENGTH_MASK;
             let kind = match word >> 56 {
                 1 => {
-                    let (id, after) =
-                        rest.split_first_chunk::<32>().ok_or(damaged("it is cut off in a chunk id"))?;
+                    let (id, after) = rest
+                        .split_first_chunk::<32>()
+                        .ok_or(damaged("it is cut off in a chunk id"))?;
                     rest = after;
                     if length_bytes > u64::from(MAX_CHUNK_LEN) {
                         return Err(damaged("a chunk is longer than 1 MiB"));
@@ -155,7 +170,9 @@ impl Segment {
             if length_bytes == 0 {
                 return Err(damaged("an entry is empty"));
             }
-            sum = sum.checked_add(length_bytes).ok_or(damaged("its lengths overflow"))?;
+            sum = sum
+                .checked_add(length_bytes)
+                .ok_or(damaged("its lengths overflow"))?;
             entries.push(Entry { length_bytes, kind });
         }
         if !rest.is_empty() {
@@ -164,7 +181,10 @@ impl Segment {
         if sum != covered || start.checked_add(covered).is_none() {
             return Err(damaged("its lengths do not add up"));
         }
-        Ok(Self { start: ByteOffset(start), entries })
+        Ok(Self {
+            start: ByteOffset(start),
+            entries,
+        })
     }
 }
 

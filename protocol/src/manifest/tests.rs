@@ -4,11 +4,22 @@ use proptest::prelude::*;
 
 fn entry() -> impl Strategy<Value = Entry> {
     prop_oneof![
-        (1..=u64::from(MAX_CHUNK_LEN), any::<[u8; 32]>())
-            .prop_map(|(length_bytes, id)| Entry { length_bytes, kind: EntryKind::Data(ChunkId(id)) }),
-        (1u64..1 << 40).prop_map(|length_bytes| Entry { length_bytes, kind: EntryKind::Zero }),
-        (1u64..1 << 40).prop_map(|length_bytes| Entry { length_bytes, kind: EntryKind::Discard }),
-        (1u64..1 << 40).prop_map(|length_bytes| Entry { length_bytes, kind: EntryKind::Keep }),
+        (1..=u64::from(MAX_CHUNK_LEN), any::<[u8; 32]>()).prop_map(|(length_bytes, id)| Entry {
+            length_bytes,
+            kind: EntryKind::Data(ChunkId(id))
+        }),
+        (1u64..1 << 40).prop_map(|length_bytes| Entry {
+            length_bytes,
+            kind: EntryKind::Zero
+        }),
+        (1u64..1 << 40).prop_map(|length_bytes| Entry {
+            length_bytes,
+            kind: EntryKind::Discard
+        }),
+        (1u64..1 << 40).prop_map(|length_bytes| Entry {
+            length_bytes,
+            kind: EntryKind::Keep
+        }),
     ]
 }
 
@@ -58,8 +69,14 @@ proptest! {
 
 #[test]
 fn another_version_is_refused_by_its_number() {
-    let mut bytes =
-        Segment { start: ByteOffset(0), entries: vec![Entry { length_bytes: 1, kind: EntryKind::Zero }] }.encode();
+    let mut bytes = Segment {
+        start: ByteOffset(0),
+        entries: vec![Entry {
+            length_bytes: 1,
+            kind: EntryKind::Zero,
+        }],
+    }
+    .encode();
     bytes[8] = 9;
     assert_eq!(
         Segment::decode(&bytes).unwrap_err().to_string(),

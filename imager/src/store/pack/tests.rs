@@ -14,7 +14,11 @@ fn pack_of(frames: u64) -> (PackId, Vec<u8>, Vec<FrameRecord>) {
             (ChunkId(*blake3::hash(&plain[1000..]).as_bytes()), 2000),
         ];
         let frame = encoder.encode(&chunks, &plain).unwrap().into_bytes();
-        records.push(FrameRecord { offset: bytes.len() as u64, len: u32::try_from(frame.len()).unwrap(), chunks });
+        records.push(FrameRecord {
+            offset: bytes.len() as u64,
+            len: u32::try_from(frame.len()).unwrap(),
+            chunks,
+        });
         bytes.extend_from_slice(&frame);
     }
     let end = bytes.len() as u64;
@@ -32,7 +36,10 @@ fn read(id: PackId, bytes: &[u8]) -> Result<Contents> {
 fn a_pack_tells_what_it_holds_with_and_without_its_table() {
     let (id, bytes, records) = pack_of(5);
     let contents = read(id, &bytes).unwrap();
-    assert_eq!((contents.id, contents.created_unix_ms, contents.table_damage), (id, 1234, None));
+    assert_eq!(
+        (contents.id, contents.created_unix_ms, contents.table_damage),
+        (id, 1234, None)
+    );
     assert_eq!(contents.frames, records);
     let end = usize::try_from(contents.frames_end).unwrap();
     let without = read(id, &bytes[..end]).unwrap();
@@ -50,13 +57,21 @@ fn frames_behind_a_damaged_one_are_found() {
     let second = usize::try_from(records[1].offset).unwrap();
     bytes[second + 5] ^= 0xFF;
     let contents = read(id, &bytes).unwrap();
-    assert_eq!(contents.frames, [records[0].clone(), records[2].clone(), records[3].clone()]);
+    assert_eq!(
+        contents.frames,
+        [records[0].clone(), records[2].clone(), records[3].clone()]
+    );
 }
 
 #[test]
 fn a_pack_under_another_name_is_refused() {
     let (_, bytes, _) = pack_of(1);
-    assert!(read(PackId([8; 16]), &bytes).unwrap_err().to_string().contains("another pack"));
+    assert!(
+        read(PackId([8; 16]), &bytes)
+            .unwrap_err()
+            .to_string()
+            .contains("another pack")
+    );
 }
 
 #[test]
