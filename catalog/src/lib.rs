@@ -45,11 +45,14 @@ use std::{
 #[derive(Clone)]
 pub struct Catalog(Arc<Inner>);
 
+/// Who is told of every change.
+type Listener = Box<dyn Fn(&Event) + Send + Sync>;
+
 struct Inner {
     database: Database,
     memory: RwLock<Memory>,
     clock: Arc<dyn Clock>,
-    listener: OnceLock<Box<dyn Fn(&Event) + Send + Sync>>,
+    listener: OnceLock<Listener>,
     throttle: people::Throttle,
     nobodys_hash: OnceLock<String>,
 }

@@ -49,10 +49,8 @@ fn bound_disk(disk: &mut DiskFacts) {
         bus_path,
         ..
     } = &mut disk.identity;
-    for text in [wwn, serial, model, bus_path] {
-        if let Some(text) = text {
-            bound(text, TEXT_MAX);
-        }
+    for text in [wwn, serial, model, bus_path].into_iter().flatten() {
+        bound(text, TEXT_MAX);
     }
     // Cut text would be no JSON any more.
     disk.contents.take_if(|contents| contents.len() > CONTENTS_MAX);

@@ -1,5 +1,7 @@
 //! The two APIs from outside: requests in, answers out, over a real catalog and a real depot in a folder.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod agents;
 mod events;
 mod hostile;

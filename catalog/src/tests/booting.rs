@@ -1,0 +1,228 @@
+//! What machines boot, before and after their jobs.
+
+use super::*;
+
+#[test]
+fn an_unknown_machine_is_inventoried_once_and_then_boots_its_own_disk() {
+    let site = Site::new();
+    assert_eq!(
+        site.boot(1),
+        BootPlan::Agent {
+            reason: AgentReason::Unknown
+        }
+    );
+    let welcome = site.hello(1, true);
+    let session = site.session(&welcome);
+    let told = site.catalog.next_task(&session).unwrap();
+    assert_eq!(
+        told,
+        HeldTask {
+            task: Task::LocalBoot,
+            hold: false
+        }
+    );
+    assert!(
+        site.catalog.next_task(&session).unwrap().hold,
+        "whoever keeps it there may wait for a job"
+    );
+    assert_eq!(site.boot(1), LOCAL);
+    let record = site.catalog.machine(welcome.machine).unwrap().unwrap();
+    assert_eq!(record.label(), "Acme Box 100% 52:54:00:00:00:01");
+}
+
+#[test]
+fn an_unknown_machine_is_left_alone_when_the_site_says_so() {
+    let site = Site::new();
+    let settings = Settings {
+        unknown_machines: UnknownMachines::Ignore,
+        language: Language::En,
+    };
+    site.catalog.put_settings(settings, &admin()).unwrap();
+    assert_eq!(
+        site.boot(1),
+        BootPlan::LocalDisk {
+            reason: LocalReason::UnknownIgnored
+        }
+    );
+    assert_eq!(
+        site.catalog.boot_token(&boot_facts(1)).unwrap_err().code(),
+        "no-agent-planned"
+    );
+}
+
+#[test]
+fn a_machine_that_boots_nothing_waits_is_restored_and_boots_its_own_disk() {
+    let mut site = Site::new();
+    let welcome = site.hello(2, false);
+    let session = site.session(&welcome);
+    let waiting = site.catalog.next_task(&session).unwrap();
+    assert!(matches!(
+        waiting,
+        HeldTask {
+            task: Task::Wait { .. },
+            hold: true
+        }
+    ));
+    assert_eq!(
+        site.boot(2),
+        BootPlan::Agent {
+            reason: AgentReason::NothingBootable
+        }
+    );
+    let job = site.job(welcome.machine, &[restore()]);
+    assert_eq!(
+        site.boot(2),
+        BootPlan::Agent {
+            reason: AgentReason::Job
+        }
+    );
+    assert_eq!(
+        site.catalog.depot_right(&session),
+        DepotRight::Nothing,
+        "nothing may be read before the step begins"
+    );
+    let Task::Run(assignment) = site.task(&session) else {
+        panic!()
+    };
+    assert_eq!(
+        (assignment.job, assignment.step_index, assignment.resumed),
+        (job, 0, false)
+    );
+    let read = DepotRight::Read {
+        master: "debian".parse().unwrap(),
+        version: 2,
+    };
+    assert_eq!(site.catalog.depot_right(&session), read);
+    assert!(!site.progress(&session, job, "writing"));
+
+    site.kill_and_start();
+    assert_eq!(site.session(&welcome), session, "the same session continues");
+    assert_eq!(site.catalog.depot_right(&session), read);
+    let Task::Run(again) = site.task(&session) else {
+        panic!()
+    };
+    assert!(again.resumed);
+    assert_eq!(
+        site.report(&session, job, 0, done()),
+        None,
+        "the job goes on with its reboot"
+    );
+    assert_eq!(site.catalog.depot_right(&session), DepotRight::Nothing);
+    assert_eq!(site.task(&session), Task::Reboot);
+    assert_eq!(site.state(job, welcome.machine), JobState::Done);
+    assert_eq!(
+        site.task(&session),
+        Task::Reboot,
+        "an answer that was lost is given again"
+    );
+    assert_eq!(site.boot(2), LOCAL);
+}
+
+#[test]
+fn a_failure_leaves_its_words_cut_to_size_and_a_half_written_disk_waits_in_the_agent() {
+    let site = Site::new();
+    for (number, phase, plan) in [
+        (
+            1,
+            "writing",
+            BootPlan::Agent {
+                reason: AgentReason::NothingBootable,
+            },
+        ),
+        (2, "comparing", LOCAL),
+    ] {
+        let welcome = site.hello(number, true);
+        let session = site.session(&welcome);
+        let job = site.job(welcome.machine, &[restore()]);
+        site.task(&session);
+        site.progress(&session, job, phase);
+        site.report(&session, job, 0, failed()).unwrap();
+        let row = site.catalog.job_machine(job, welcome.machine).unwrap().unwrap();
+        assert_eq!(row.standing.problem, Some(Problem::new("readerror", "a b", "")));
+        assert!(row.has_evidence);
+        let evidence = site.catalog.evidence(job, welcome.machine).unwrap().unwrap();
+        assert!(evidence.log.len() <= Evidence::MAX_LEN && evidence.log.ends_with('é'));
+        assert_eq!(site.boot(number), plan);
+        site.catalog.retry_job(job, None, &admin()).unwrap();
+        assert_eq!(
+            site.boot(number),
+            BootPlan::Agent {
+                reason: AgentReason::Job
+            }
+        );
+        assert_eq!(
+            site.catalog.retry_job(job, None, &admin()).unwrap_err().code(),
+            "nothing-to-retry"
+        );
+    }
+}
+
+#[test]
+fn a_usb_adapter_that_goes_from_machine_to_machine_starts_no_circle() {
+    let site = Site::new();
+    let token = site.catalog.boot_token(&boot_facts(9)).unwrap();
+    let mut first = hello(1, true, token);
+    first.facts.nics[0].mac = boot_facts(9).mac;
+    first.facts.nics[0].usb = true;
+    first.mac = Some(boot_facts(9).mac);
+    let welcome = site.catalog.hello(&first).unwrap();
+    assert_eq!(
+        site.boot(9),
+        LOCAL,
+        "the loader names only the adapter, and its agent was here moments ago"
+    );
+    site.clock.advance(Duration::from_secs(3600));
+    assert_eq!(
+        site.boot(9),
+        BootPlan::Agent {
+            reason: AgentReason::Unknown
+        }
+    );
+    let mut with_uuid = boot_facts(9);
+    with_uuid.uuid = facts(1, true).smbios.uuid;
+    assert_eq!(site.catalog.plan(&with_uuid), LOCAL);
+    assert_eq!(site.boot(9), LOCAL, "the firmware named the UUID moments before");
+    assert!(site.catalog.machine(welcome.machine).unwrap().is_some());
+}
+
+#[test]
+fn a_banned_machine_boots_its_own_disk_and_gets_no_session() {
+    let site = Site::new();
+    let welcome = site.hello(1, false);
+    let token = site.catalog.boot_token(&boot_facts(1)).unwrap();
+    let edit = MachineEdit {
+        name: Some(" poste 4 ".into()),
+        quarantined: Some(true),
+    };
+    assert_eq!(
+        site.catalog
+            .edit_machine(welcome.machine, &edit, &admin())
+            .unwrap()
+            .name
+            .as_deref(),
+        Some("poste 4")
+    );
+    assert!(site.catalog.authenticate(&welcome.session_key).is_err());
+    assert_eq!(
+        site.boot(1),
+        BootPlan::LocalDisk {
+            reason: LocalReason::Quarantined
+        }
+    );
+    assert_eq!(
+        site.catalog.hello(&hello(1, false, token)).unwrap_err().code(),
+        "quarantined"
+    );
+}
+
+#[test]
+fn a_plan_is_answered_from_memory_while_a_writer_is_busy() {
+    let site = Site::new();
+    site.hello(1, true);
+    let _busy = site.catalog.0.database.writer();
+    let begun = std::time::Instant::now();
+    for _ in 0..1000 {
+        assert_eq!(site.boot(1), LOCAL);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
