@@ -198,6 +198,15 @@ fn find_port_holder(protocol: &str, port: u16) -> Option<String> {
         .get(9)
         .map(|inode| format!("socket:[{inode}]"))?;
     for process in fs::read_dir("/proc").ok()?.flatten() {
+        // Processes have numbers; `self` is one of them again.
+        if !process
+            .file_name()
+            .as_encoded_bytes()
+            .iter()
+            .all(u8::is_ascii_digit)
+        {
+            continue;
+        }
         let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else {
             continue;
         };

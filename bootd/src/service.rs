@@ -284,3 +284,6 @@ fn render_failed(error: minijinja::Error) -> Refusal {
     tracing::error!(%error, "cannot render a boot script");
     Refusal::Failed
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

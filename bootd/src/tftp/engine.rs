@@ -36,6 +36,8 @@ pub struct Transfer {
     sent: u64,
     patience: Patience,
     sent_at: Instant,
+    /// When the outstanding window was sent from its beginning.
+    window_at: Instant,
     progress_at: Instant,
     /// The outstanding window was sent more than once: its round trip cannot be told.
     repeated: bool,
@@ -132,6 +134,7 @@ impl Transfer {
             sent: 0,
             patience: Patience::new(granted.timeout_seconds),
             sent_at: now,
+            window_at: now,
             progress_at: now,
             repeated: false,
             tries: 0,
@@ -275,6 +278,9 @@ impl Transfer {
             self.end = Some(EndReason::Complete);
             return Action::Wait;
         }
+        if distance < outstanding && self.is_burst(now) {
+            return self.extend_window(now);
+        }
         self.note_progress(now);
         self.resent_blocks += outstanding - distance;
         self.send_window(now)
@@ -286,8 +292,7 @@ impl Transfer {
             return Action::Wait;
         }
         // Each block that comes in after a lost one may be answered by the same acknowledgement: one is enough.
-        let recent = now.duration_since(self.sent_at) < self.patience.burst();
-        if recent || self.instant_resends >= MAX_INSTANT_RESENDS {
+        if self.is_burst(now) || self.instant_resends >= MAX_INSTANT_RESENDS {
             return Action::Wait;
         }
         self.instant_resends += 1;
@@ -309,16 +314,37 @@ impl Transfer {
     fn send_window(&mut self, now: Instant) -> Action {
         let count = u64::from(self.window).min(self.last_block - self.acknowledged);
         self.sent = self.acknowledged + count;
-        self.sent_at = now;
+        (self.sent_at, self.window_at) = (now, now);
         Action::SendBlocks {
             first: self.acknowledged + 1,
             count: low_bits(count),
         }
     }
 
+    /// Whether an acknowledgement comes too soon to be about the window that was just sent.
+    fn is_burst(&self, now: Instant) -> bool {
+        now.duration_since(self.window_at) < self.patience.burst()
+    }
+
+    /// The client counts its window from an acknowledgement in the middle of ours; the blocks between are on their way.
+    /// Sending them again would double everything from here on.
+    fn extend_window(&mut self, now: Instant) -> Action {
+        self.progress_at = now;
+        let first = self.sent + 1;
+        let end = (self.acknowledged + u64::from(self.window)).min(self.last_block);
+        if end < first {
+            return Action::Wait;
+        }
+        (self.sent, self.sent_at) = (end, now);
+        Action::SendBlocks {
+            first,
+            count: low_bits(end - first + 1),
+        }
+    }
+
     fn repeat(&mut self, now: Instant) -> Action {
         self.repeated = true;
-        self.sent_at = now;
+        (self.sent_at, self.window_at) = (now, now);
         if self.negotiating {
             return Action::SendOptions(self.granted);
         }

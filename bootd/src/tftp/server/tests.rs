@@ -1,1 +1,128 @@
+//! Whole transfers over loopback, with clients that others wrote.
 
+use crate::service::tests::Running;
+use std::{fs, net::UdpSocket, process::Command, time::Duration};
+
+/// Bytes that no two blocks share.
+fn bytes(len: usize) -> Vec<u8> {
+    let mut state = 1u32;
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        })
+        .collect()
+}
+
+async fn run(mut command: Command) -> Vec<u8> {
+    let output = tokio::task::spawn_blocking(move || command.output())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output.stdout
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn curl_and_atftp_get_every_byte_at_every_block_and_window() {
+    let services = Running::start().await;
+    let file = bytes(3_000_001);
+    fs::write(services.boot_folder().join("vmlinuz"), &file).unwrap();
+    fs::write(services.boot_folder().join("empty"), b"").unwrap();
+    fs::write(services.boot_folder().join("even"), bytes(1024)).unwrap();
+    let port = services.tftp_port;
+    for (name, len) in [("vmlinuz", 3_000_001), ("even", 1024), ("empty", 0)] {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "-sS",
+            "--max-time",
+            "60",
+            &format!("tftp://127.0.0.1:{port}/amorce/{name}"),
+        ]);
+        assert_eq!(run(curl).await, bytes(len), "{name}");
+    }
+    for (block_len, window) in [("512", "1"), ("1468", "4"), ("1428", "16"), ("8192", "64")] {
+        let target = services.folder.path().join("got");
+        let mut atftp = Command::new("atftp");
+        atftp.args([
+            "--option",
+            &format!("blksize {block_len}"),
+            "--option",
+            &format!("windowsize {window}"),
+        ]);
+        atftp
+            .args(["--get", "-r", "amorce/vmlinuz", "-l"])
+            .arg(&target)
+            .args(["127.0.0.1", &port.to_string()]);
+        run(atftp).await;
+        assert_eq!(
+            fs::read(&target).unwrap(),
+            file,
+            "blocks of {block_len}, windows of {window}"
+        );
+        fs::remove_file(&target).unwrap();
+    }
+    let ends = services
+        .told()
+        .iter()
+        .filter(|told| told.contains("loaded amorce/"))
+        .count();
+    assert_eq!(ends, 7);
+    services.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_refused_and_what_is_hostile_harms_nobody() {
+    let services = Running::start().await;
+    fs::write(services.folder.path().join("secret"), "secret").unwrap();
+    fs::write(services.boot_folder().join("vmlinuz"), "kernel").unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let server = ("127.0.0.1", services.tftp_port);
+    let ask = |packet: Vec<u8>| {
+        socket.send_to(&packet, server).unwrap();
+        let mut answer = [0; 2000];
+        let (len, from) = socket.recv_from(&mut answer).unwrap();
+        (answer[..len].to_vec(), from)
+    };
+    let mut refused = Vec::new();
+    for name in [
+        "absent",
+        "amorce/absent",
+        "amorce/../secret",
+        "/etc/passwd",
+        "amorce\\..\\..\\secret",
+        "grub/machine/x.cfg",
+    ] {
+        let (answer, _) =
+            tokio::task::block_in_place(|| ask([b"\0\x01", name.as_bytes(), b"\0octet\0"].concat()));
+        refused.push((name, answer));
+    }
+    for (name, answer) in refused {
+        assert_eq!(answer, b"\0\x05\0\x01no such file\0", "{name}");
+    }
+    let (answer, _) = tokio::task::block_in_place(|| ask(b"\0\x02amorce/vmlinuz\0octet\0".to_vec()));
+    assert_eq!(answer[..4], [0, 5, 0, 2], "writing");
+    let (answer, _) = tokio::task::block_in_place(|| ask(b"\0\x01amorce/vmlinuz\0netascii\0".to_vec()));
+    assert_eq!(answer[..4], [0, 5, 0, 4], "netascii");
+    // Noise, then a request under the name that Windows firmware would use.
+    for noise in [
+        &b""[..],
+        b"\0",
+        b"\xff\xff\xff",
+        b"\0\x01\0\0\0",
+        b"\0\x04\0\x01",
+        b"\0\x05\0\x08\0",
+        &[0; 1400],
+    ] {
+        socket.send_to(noise, server).unwrap();
+    }
+    let (answer, from) = tokio::task::block_in_place(|| ask(b"\0\x01\\amorce\\vmlinuz\0octet\0".to_vec()));
+    assert_eq!(answer, b"\0\x03\0\x01kernel");
+    assert_ne!(from.port(), services.tftp_port, "each transfer has its own port");
+    services.stop().await;
+}
