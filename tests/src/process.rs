@@ -1,6 +1,7 @@
 //! Programs that the lab starts: none outlives it, and none fails without a word.
 
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::signal::{SigSet, Signal};
 use std::{
     ffi::OsStr,
     fs::File,
@@ -62,6 +63,9 @@ impl Process {
             .append(true)
             .open(log)
             .with_context(|| format!("cannot write {}", log.display()))?;
+        // A program inherits the mask of the thread that starts it, and could not be asked to stop.
+        let signals = ending_signals();
+        let unblocked = signals.thread_unblock();
         // setpriv arms the kernel's parent-death signal, so that nothing stays behind even after `kill -9` of the lab.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--"])
@@ -72,7 +76,11 @@ impl Process {
             .stdout(output.try_clone().context("cannot share a log file")?)
             .stderr(output)
             .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
+            .with_context(|| format!("cannot start {name}"));
+        unblocked
+            .and_then(|()| signals.thread_block())
+            .context("cannot block SIGINT")?;
+        let child = child?;
         Ok(Self {
             child,
             name: name.to_owned(),
@@ -103,7 +111,7 @@ impl Process {
     pub fn stop(&mut self, limit: Duration) -> Result<()> {
         let id =
             nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).context("process id out of range")?);
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM)
+        nix::sys::signal::kill(id, Signal::SIGTERM)
             .with_context(|| format!("cannot ask {} to stop", self.name))?;
         let name = self.name.clone();
         wait_until(&format!("{name} stops"), limit, || Ok(self.child.try_wait()?)).and_then(|status| {
@@ -153,15 +161,12 @@ pub fn is_interrupted() -> bool {
 }
 
 /// Turns the first SIGINT or SIGTERM into an orderly end: whatever waits gives up and cleans up behind itself.
-/// To be called before any thread is started; programs started later see the signals as usual.
+/// To be called before any thread is started; programs that the lab starts in the background see the signals as usual.
 ///
 /// # Errors
 /// The kernel refuses to block the signals.
 pub fn end_orderly_on_signals() -> Result<()> {
-    use nix::sys::signal::{SigSet, Signal};
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGINT);
-    signals.add(Signal::SIGTERM);
+    let signals = ending_signals();
     signals.thread_block().context("cannot block SIGINT")?;
     std::thread::spawn(move || {
         while signals.wait().is_ok() {
@@ -172,6 +177,13 @@ pub fn end_orderly_on_signals() -> Result<()> {
         }
     });
     Ok(())
+}
+
+fn ending_signals() -> SigSet {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGINT);
+    signals.add(Signal::SIGTERM);
+    signals
 }
 
 fn shown(command: &Command) -> String {
