@@ -266,7 +266,7 @@ export const en: Record<MessageKey, string> = {
   'restore.remarks': 'Remarks',
   'restore.remove': 'Remove',
   'restore.remove-name': 'Remove {name}',
-  'restore.remove-stopped': 'Remove the {count, plural, one {machine that cannot start} other {# machines that cannot start}}',
+  'restore.remove-stopped': 'Remove {count, plural, one {the blocked machine} other {the # blocked machines}}',
   'restore.options': 'How?',
   'restore.read-back': 'Check of what is written',
   'restore.read-back.full': 'Read everything back (advised)',
