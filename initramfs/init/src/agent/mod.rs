@@ -110,6 +110,8 @@ impl Agent {
                 &format!("cannot attend the network: {error}; restart the machine"),
             ),
         }
+        // Without this the cryptographic library would say on the screen, in its own words, that it waits.
+        process::await_randomness();
         screen::say(&fill(words().calling, &[&self.command_line.agent.to_string()]));
         let _watcher = outage::watch(self.connection.clone());
         let (session, facts) = self.begin_session();
@@ -275,7 +277,13 @@ impl Agent {
         } else {
             words.step_begins
         };
-        screen::say(&fill(begins, &[&assignment.title, &name]));
+        // A job of one step usually bears the step's name.
+        let what = if assignment.title == name {
+            ""
+        } else {
+            name.as_str()
+        };
+        screen::say(fill(begins, &[&assignment.title, what]).trim_end_matches([' ', ':']));
         let outcome = match &assignment.step {
             Step::Reboot | Step::PowerOff => Outcome::Done {
                 result: protocol::job::StepResult::default(),

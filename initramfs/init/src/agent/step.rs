@@ -396,7 +396,7 @@ fn show(words: &screen::Words, progress: &protocol::job::Progress) -> String {
         .seconds_left
         .map_or("?".into(), |seconds| figures::time(Duration::from_secs(seconds)));
     let values = [
-        progress.phase.as_str(),
+        words.phase(&progress.phase),
         &figures::bytes(done),
         &figures::bytes(total),
         &percent.to_string(),

@@ -14,6 +14,7 @@ use nix::{
     unistd::Pid,
 };
 use std::{
+    io::Read,
     process::{Child, Command},
     time::{Duration, Instant},
 };
@@ -32,6 +33,7 @@ pub fn run() -> ! {
     }
     quieten_kernel();
     screen::say(&format!("amorce {}: starting", env!("CARGO_PKG_VERSION")));
+    gather_randomness();
     for trouble in troubles {
         screen::say(&format!("warning: {trouble}"));
     }
@@ -44,6 +46,20 @@ pub fn run() -> ! {
         ));
     }
     supervise()
+}
+
+/// Makes the kernel gather random numbers while modules load: it begins only when somebody waits for them, and on a machine
+/// whose processor has none to offer TLS would be the first to ask, seconds later.
+fn gather_randomness() {
+    let thread = std::thread::Builder::new().name("randomness".into());
+    let _ = thread.spawn(await_randomness);
+}
+
+/// Returns when the kernel has good random numbers.
+pub fn await_randomness() {
+    if let Ok(mut file) = std::fs::File::open("/dev/random") {
+        let _ = file.read_exact(&mut [0u8; 1]);
+    }
 }
 
 /// Starts the agent again whenever it ends, and takes in every orphan.

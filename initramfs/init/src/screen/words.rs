@@ -55,6 +55,19 @@ pub struct Words {
     pub session_over: &'static str,
     /// No shell was packed.
     pub no_shell: &'static str,
+    /// What the engine is doing, by the code that it tells; a code that is not here is shown as it is.
+    pub phases: &'static [(&'static str, &'static str)],
+}
+
+impl Words {
+    /// What the engine is doing, in words.
+    #[must_use]
+    pub fn phase<'a>(&self, code: &'a str) -> &'a str {
+        self.phases
+            .iter()
+            .find(|(known, _)| *known == code)
+            .map_or(code, |(_, words)| words)
+    }
 }
 
 /// English.
@@ -71,7 +84,7 @@ pub const ENGLISH: Words = Words {
     no_disk: "no disk found; check that it is plugged in and switched on in the firmware set-up",
     waiting: "waiting: {0}",
     step_begins: "job {0}: {1}",
-    step_resumes: "job {0}: {1} (goes on where it was)",
+    step_resumes: "job goes on where it was: {0}: {1}",
     step_done: "done: {0}; {1}",
     step_failed: "FAILED: {0}: {1}",
     step_needs_person: "waits for a person: {0}: {1}",
@@ -83,6 +96,7 @@ pub const ENGLISH: Words = Words {
     switching_off: "switching off",
     session_over: "the appliance has ended this session: {0}; restarting in 15 seconds",
     no_shell: "no shell was packed into this boot",
+    phases: &[("inspecting", "looking at the disk")],
 };
 
 /// French.
@@ -99,7 +113,7 @@ pub const FRENCH: Words = Words {
     no_disk: "aucun disque trouvé ; vérifiez qu'il est branché et activé dans la configuration du micrologiciel",
     waiting: "en attente : {0}",
     step_begins: "tâche {0} : {1}",
-    step_resumes: "tâche {0} : {1} (reprise)",
+    step_resumes: "reprise de la tâche {0} : {1}",
     step_done: "terminé : {0} ; {1}",
     step_failed: "ÉCHEC : {0} : {1}",
     step_needs_person: "attend une personne : {0} : {1}",
@@ -111,6 +125,14 @@ pub const FRENCH: Words = Words {
     switching_off: "arrêt",
     session_over: "le serveur Amorce a mis fin à cette session : {0} ; redémarrage dans 15 secondes",
     no_shell: "aucune invite de commandes dans ce démarrage",
+    phases: &[
+        ("inspecting", "examen du disque"),
+        ("reading", "lecture"),
+        ("comparing", "comparaison"),
+        ("writing", "écriture"),
+        ("flushing", "vidage du cache"),
+        ("checking", "contrôle"),
+    ],
 };
 
 /// Speaks this language from now on, English if it is not known.
@@ -163,6 +185,14 @@ mod tests {
     fn values_fill_their_marks_and_bring_none_of_their_own() {
         assert_eq!(fill("{0} of {1}{", &["{1}", "b"]), "{1} of b{");
         assert_eq!(fill("{7} {x", &[]), "{7} {x");
+    }
+
+    #[test]
+    fn a_phase_that_no_language_knows_is_shown_by_its_code() {
+        assert_eq!(
+            (FRENCH.phase("writing"), FRENCH.phase("new")),
+            ("écriture", "new")
+        );
     }
 
     #[test]
