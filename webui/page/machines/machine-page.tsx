@@ -124,7 +124,7 @@ function Facts({ machine }: { machine: Machine }) {
     <Card>
       <CardTitle component="h2">{t('machine.facts')}</CardTitle>
       <CardBody>
-        <DescriptionList isCompact isAutoFit autoFitMinModifier={{ default: 'min(11rem, 100%)' }}>
+        <DescriptionList isCompact>
           <Fact name={t('machine.firmware')}>{t(`firmware.${facts.firmware}`)}</Fact>
           <Fact name={t('machine.cpu')}>
             {facts.cpu !== '' && t('machine.cpu-count', { cpu: facts.cpu, count: facts.cpu_count })}
