@@ -29,7 +29,8 @@ fn read_password() -> Result<String> {
     quiet.local_flags.remove(LocalFlags::ECHO);
     tcsetattr(&input, SetArg::TCSAFLUSH, &quiet).context("the terminal's echo cannot be switched off")?;
     let entered = prompt("Password: ").and_then(|first| Ok((first, prompt("Again: ")?)));
-    tcsetattr(&input, SetArg::TCSAFLUSH, &settings).context("the terminal's echo cannot be switched on again")?;
+    tcsetattr(&input, SetArg::TCSAFLUSH, &settings)
+        .context("the terminal's echo cannot be switched on again")?;
     let (first, second) = entered?;
     if first != second {
         bail!("the two passwords differ; nothing was changed");
@@ -55,5 +56,8 @@ fn read_line() -> Result<String> {
 
 /// Whoever has a shell on the appliance; the audit names the place, since it cannot name the person.
 fn console() -> Actor {
-    Actor { name: "console".to_owned(), peer: None }
+    Actor {
+        name: "console".to_owned(),
+        peer: None,
+    }
 }

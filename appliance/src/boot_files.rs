@@ -27,7 +27,11 @@ pub fn build(arguments: &BootFilesArguments) -> Result<()> {
     for (name, path, package, needed) in LOADERS {
         let path = arguments.loaders.join(path);
         if path.exists() {
-            loaders.push(Source { name: name.to_owned(), path, origin: package.to_owned() });
+            loaders.push(Source {
+                name: name.to_owned(),
+                path,
+                origin: package.to_owned(),
+            });
         } else if needed {
             bail!("{} is missing; install the package {package}", path.display());
         }
@@ -42,15 +46,23 @@ pub fn build(arguments: &BootFilesArguments) -> Result<()> {
         level: LEVEL,
     };
     let folder = boot_folder(&arguments.data);
-    let report =
-        packer::build(&recipe, &folder).with_context(|| format!("the boot files in {} were not built", folder.display()))?;
-    println!("{}: kernel {}, {} modules", folder.display(), report.index.kernel_release, report.modules);
+    let report = packer::build(&recipe, &folder)
+        .with_context(|| format!("the boot files in {} were not built", folder.display()))?;
+    println!(
+        "{}: kernel {}, {} modules",
+        folder.display(),
+        report.index.kernel_release,
+        report.modules
+    );
     for file in &report.index.files {
         println!("  {:<14} {:>10} bytes  {}", file.name, file.bytes, file.origin);
     }
     let missing = &report.index.missing_firmware;
     if !missing.is_empty() {
-        println!("  {} firmware files that modules may name were in no --firmware folder", missing.len());
+        println!(
+            "  {} firmware files that modules may name were in no --firmware folder",
+            missing.len()
+        );
     }
     Ok(())
 }
@@ -77,11 +89,27 @@ fn boot_folder(data: &DataArguments) -> PathBuf {
 /// The kernel's release, read from the one `boot/vmlinuz-RELEASE` of the package.
 fn kernel_origin(package: &Path) -> Result<String> {
     let boot = package.join("boot");
-    let entries = std::fs::read_dir(&boot)
-        .with_context(|| format!("{} cannot be read; --kernel is a folder made by `dpkg -x`", boot.display()))?;
+    let entries = std::fs::read_dir(&boot).with_context(|| {
+        format!(
+            "{} cannot be read; --kernel is a folder made by `dpkg -x`",
+            boot.display()
+        )
+    })?;
     entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("vmlinuz-").map(str::to_owned))
+        .filter_map(|entry| {
+            entry
+                .ok()?
+                .file_name()
+                .to_str()?
+                .strip_prefix("vmlinuz-")
+                .map(str::to_owned)
+        })
         .next()
         .map(|release| format!("linux-image-{release}"))
-        .with_context(|| format!("{} holds no vmlinuz-…; --kernel is a folder made by `dpkg -x`", boot.display()))
+        .with_context(|| {
+            format!(
+                "{} holds no vmlinuz-…; --kernel is a folder made by `dpkg -x`",
+                boot.display()
+            )
+        })
 }

@@ -45,14 +45,19 @@ pub struct Certificates {
 impl Certificates {
     /// Opens the folder, makes what is not there, renews what is due or does not name all `addresses`.
     pub fn open(folder: &Path, addresses: &[Ipv4Addr]) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let files = Files::in_folder(folder);
         if !files.ca.exists() && !files.ca_key.exists() {
             make_ca(&files)?;
         }
         let ca_pem = read(&files.ca)?;
-        let ca_key = KeyPair::from_pem(&read(&files.ca_key)?)
-            .with_context(|| format!("{} is not a private key; restore tls/ from a backup", files.ca_key.display()))?;
+        let ca_key = KeyPair::from_pem(&read(&files.ca_key)?).with_context(|| {
+            format!(
+                "{} is not a private key; restore tls/ from a backup",
+                files.ca_key.display()
+            )
+        })?;
         let ca_der = CertificateDer::from_pem_slice(ca_pem.as_bytes())
             .map_err(|error| anyhow!("{} is not a certificate: {error}", files.ca.display()))?;
         if !server_is_current(&files.server, addresses) || !files.server_key.exists() {
@@ -65,7 +70,11 @@ impl Certificates {
         let key = PrivateKeyDer::from_pem_file(&files.server_key)
             .map_err(|error| anyhow!("{} is not a private key: {error}", files.server_key.display()))?;
         let digest = aws_lc_rs_digest(&ca_der);
-        Ok(Self { chain: vec![server, ca_der], key, fingerprint: CaFingerprint(digest) })
+        Ok(Self {
+            chain: vec![server, ca_der],
+            key,
+            fingerprint: CaFingerprint(digest),
+        })
     }
 
     /// What agents pin.
@@ -83,13 +92,21 @@ impl Certificates {
 pub fn uploaded_server_config(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>> {
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| anyhow!("{} is not a certificate chain in PEM form: {error}", certificate.display()))?;
+        .map_err(|error| {
+            anyhow!(
+                "{} is not a certificate chain in PEM form: {error}",
+                certificate.display()
+            )
+        })?;
     let key = PrivateKeyDer::from_pem_file(key)
         .map_err(|error| anyhow!("{} is not a private key in PEM form: {error}", key.display()))?;
     server_config(chain, key)
 }
 
-fn server_config(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<ServerConfig>> {
+fn server_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ServerConfig>> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .context("the TLS library offers no protocol version")?
@@ -122,10 +139,14 @@ fn make_ca(files: &Files) -> Result<()> {
     let key = KeyPair::generate().context("no key can be made")?;
     // Clocks of PCs are often years off, so the CA's own dates span everything; the pin is what counts.
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "Amorce appliance CA");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Amorce appliance CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let certificate = params.self_signed(&key).context("the CA certificate cannot be made")?;
+    let certificate = params
+        .self_signed(&key)
+        .context("the CA certificate cannot be made")?;
     // The key first: a CA certificate without its key would be useless for ever after.
     write(&files.ca_key, key.serialize_pem().as_bytes(), 0o600)?;
     write(&files.ca, certificate.pem().as_bytes(), 0o644)
@@ -133,35 +154,54 @@ fn make_ca(files: &Files) -> Result<()> {
 
 fn make_server(files: &Files, issuer: &Issuer<'_, KeyPair>, addresses: &[Ipv4Addr]) -> Result<()> {
     let key = KeyPair::generate().context("no key can be made")?;
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).context("no certificate can be made")?;
-    params.distinguished_name.push(DnType::CommonName, "Amorce appliance");
+    let mut params =
+        CertificateParams::new(vec!["localhost".to_owned()]).context("no certificate can be made")?;
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Amorce appliance");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     for address in addresses {
-        params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(*address)));
+        params
+            .subject_alt_names
+            .push(SanType::IpAddress(IpAddr::V4(*address)));
     }
     let today = jiff::Zoned::now().date();
     let day = |offset: i64| -> Result<_> {
-        let date = today.checked_add(jiff::Span::new().days(offset)).context("the clock is out of range")?;
-        Ok(rcgen::date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs()))
+        let date = today
+            .checked_add(jiff::Span::new().days(offset))
+            .context("the clock is out of range")?;
+        Ok(rcgen::date_time_ymd(
+            date.year().into(),
+            date.month().unsigned_abs(),
+            date.day().unsigned_abs(),
+        ))
     };
     params.not_before = day(-1)?;
     params.not_after = day(SERVER_DAYS)?;
-    let certificate = params.signed_by(&key, issuer).context("the server certificate cannot be made")?;
+    let certificate = params
+        .signed_by(&key, issuer)
+        .context("the server certificate cannot be made")?;
     write(&files.server_key, key.serialize_pem().as_bytes(), 0o600)?;
     write(&files.server, certificate.pem().as_bytes(), 0o644)
 }
 
 /// Whether the certificate exists, is not near its end, and names all addresses.
 fn server_is_current(path: &Path, addresses: &[Ipv4Addr]) -> bool {
-    let Ok(der) = CertificateDer::from_pem_file(path) else { return false };
-    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(&der) else { return false };
+    let Ok(der) = CertificateDer::from_pem_file(path) else {
+        return false;
+    };
+    let Ok((_, certificate)) = x509_parser::parse_x509_certificate(&der) else {
+        return false;
+    };
     let now = jiff::Timestamp::now().as_second();
     if certificate.validity().not_after.timestamp() - now < RENEW_DAYS * 86_400 {
         return false;
     }
-    let Ok(Some(names)) = certificate.subject_alternative_name() else { return false };
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return false;
+    };
     let named: BTreeSet<Ipv4Addr> = names
         .value
         .general_names
@@ -184,8 +224,12 @@ fn aws_lc_rs_digest(bytes: &[u8]) -> [u8; 32] {
 }
 
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path)
-        .with_context(|| format!("{} cannot be read; restore the folder tls/ from a backup", path.display()))
+    fs::read_to_string(path).with_context(|| {
+        format!(
+            "{} cannot be read; restore the folder tls/ from a backup",
+            path.display()
+        )
+    })
 }
 
 /// Writes a file whole or not at all, with its mode from the first byte on.
@@ -201,7 +245,9 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
         .mode(mode)
         .open(&temporary)
         .with_context(context)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(context)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .with_context(context)?;
     fs::rename(&temporary, path).with_context(context)
 }
 
@@ -216,12 +262,23 @@ mod tests {
         let first = Certificates::open(folder.path(), &[Ipv4Addr::LOCALHOST]).unwrap();
         let server = fs::read(folder.path().join("server.pem")).unwrap();
         let again = Certificates::open(folder.path(), &[Ipv4Addr::LOCALHOST]).unwrap();
-        assert_eq!(fs::read(folder.path().join("server.pem")).unwrap(), server, "renewed without need");
+        assert_eq!(
+            fs::read(folder.path().join("server.pem")).unwrap(),
+            server,
+            "renewed without need"
+        );
         let moved = Certificates::open(folder.path(), &[Ipv4Addr::new(192, 0, 2, 1)]).unwrap();
-        assert_ne!(fs::read(folder.path().join("server.pem")).unwrap(), server, "the new address is not named");
+        assert_ne!(
+            fs::read(folder.path().join("server.pem")).unwrap(),
+            server,
+            "the new address is not named"
+        );
         assert!(first.fingerprint() == again.fingerprint() && first.fingerprint() == moved.fingerprint());
         for name in ["ca.key", "server.key"] {
-            let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+            let mode = fs::metadata(folder.path().join(name))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
     }

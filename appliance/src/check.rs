@@ -62,7 +62,11 @@ fn check_boot_files(configuration: &Configuration, findings: &mut Findings) {
         Ok(found) if found.is_empty() => findings.good("the boot files are whole"),
         Ok(found) => {
             for finding in found {
-                if finding.is_error() { findings.bad(finding) } else { findings.note(finding) }
+                if finding.is_error() {
+                    findings.bad(finding)
+                } else {
+                    findings.note(finding)
+                }
             }
         }
         Err(error) => findings.bad(error),
@@ -90,12 +94,22 @@ fn check_catalog(configuration: &Configuration, findings: &mut Findings) {
 fn check_ports(configuration: &Configuration, findings: &mut Findings) {
     let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     for (port, purpose) in [(67, "DHCP proxy"), (4011, "boot server"), (69, "TFTP")] {
-        report_port(&format!("UDP port {port} ({purpose})"), UdpSocket::bind(any(port)).map(drop), findings);
+        report_port(
+            &format!("UDP port {port} ({purpose})"),
+            UdpSocket::bind(any(port)).map(drop),
+            findings,
+        );
     }
-    for (address, purpose) in
-        [(configuration.http, "http"), (configuration.agent, "agent"), (configuration.admin, "admin")]
-    {
-        report_port(&format!("TCP {address} ({purpose})"), TcpListener::bind(address).map(drop), findings);
+    for (address, purpose) in [
+        (configuration.http, "http"),
+        (configuration.agent, "agent"),
+        (configuration.admin, "admin"),
+    ] {
+        report_port(
+            &format!("TCP {address} ({purpose})"),
+            TcpListener::bind(address).map(drop),
+            findings,
+        );
     }
 }
 
@@ -113,5 +127,9 @@ fn report_port(what: &str, outcome: std::io::Result<()>, findings: &mut Findings
 }
 
 fn joined(addresses: &[Ipv4Addr]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

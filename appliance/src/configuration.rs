@@ -112,8 +112,11 @@ impl Configuration {
         let Some(data) = arguments.data.or(file.data) else {
             bail!("no data folder is named; give --data FOLDER, or `data = …` in the configuration file");
         };
-        let interfaces =
-            if arguments.interfaces.is_empty() { file.interfaces } else { arguments.interfaces };
+        let interfaces = if arguments.interfaces.is_empty() {
+            file.interfaces
+        } else {
+            arguments.interfaces
+        };
         if interfaces.is_empty() {
             bail!("no interface is named; give --interface NAME (`ip link` lists them)");
         }
@@ -166,7 +169,8 @@ impl File {
     fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("the configuration file {} is not valid", path.display()))
+        toml::from_str(&text)
+            .with_context(|| format!("the configuration file {} is not valid", path.display()))
     }
 }
 
@@ -175,7 +179,10 @@ mod tests {
     use super::*;
 
     fn arguments(config: Option<PathBuf>) -> ServeArguments {
-        ServeArguments { config, ..Default::default() }
+        ServeArguments {
+            config,
+            ..Default::default()
+        }
     }
 
     #[test]
@@ -194,11 +201,18 @@ mod tests {
     fn the_command_line_wins_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("amorce.toml");
-        std::fs::write(&path, "data = '/a'\ninterfaces = ['eth0']\nhttp = '127.0.0.1:81'\n").unwrap();
+        std::fs::write(
+            &path,
+            "data = '/a'\ninterfaces = ['eth0']\nhttp = '127.0.0.1:81'\n",
+        )
+        .unwrap();
         let mut arguments = arguments(Some(path));
         arguments.http = Some("127.0.0.1:82".parse().unwrap());
         let configuration = Configuration::load(arguments).unwrap();
-        assert_eq!((configuration.http.port(), configuration.interfaces), (82, vec!["eth0".to_owned()]));
+        assert_eq!(
+            (configuration.http.port(), configuration.interfaces),
+            (82, vec!["eth0".to_owned()])
+        );
     }
 
     #[test]

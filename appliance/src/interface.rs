@@ -9,7 +9,10 @@ pub fn addresses(name: &str) -> Result<Vec<Ipv4Addr>> {
     let mut known = Vec::new();
     let mut found = Vec::new();
     for entry in getifaddrs().context("the network interfaces cannot be listed")? {
-        if let Some(address) = entry.address.as_ref().and_then(|address| address.as_sockaddr_in())
+        if let Some(address) = entry
+            .address
+            .as_ref()
+            .and_then(|address| address.as_sockaddr_in())
             && entry.interface_name == name
         {
             found.push(address.ip());
@@ -19,7 +22,10 @@ pub fn addresses(name: &str) -> Result<Vec<Ipv4Addr>> {
     known.sort_unstable();
     known.dedup();
     if !known.iter().any(|other| other == name) {
-        bail!("there is no interface {name}; this machine has {}", known.join(", "));
+        bail!(
+            "there is no interface {name}; this machine has {}",
+            known.join(", ")
+        );
     }
     if found.is_empty() {
         bail!("interface {name} has no IPv4 address; give it a fixed one in the site's network");

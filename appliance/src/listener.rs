@@ -8,7 +8,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use socket2::SockRef;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{net::{TcpListener, TcpStream}, sync::Semaphore, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
@@ -41,7 +45,12 @@ impl TlsListener {
         let socket = TcpListener::bind(address).await.with_context(|| {
             format!("cannot listen on {address} for {name}; is another service there? --{name} ADDR:PORT chooses another")
         })?;
-        Ok(Self { name, socket, acceptor: TlsAcceptor::from(config), router })
+        Ok(Self {
+            name,
+            socket,
+            acceptor: TlsAcceptor::from(config),
+            router,
+        })
     }
 
     /// Serves until `stop`, then lets running requests end.
@@ -49,7 +58,9 @@ impl TlsListener {
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let connections = TaskTracker::new();
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                break;
+            };
             let (stream, peer) = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.socket.accept() => match accepted {
@@ -78,7 +89,11 @@ impl TlsListener {
         }
         connections.close();
         if timeout(STOP_WITHIN, connections.wait()).await.is_err() {
-            tracing::warn!(listener = self.name, open = connections.len(), "connections cut at the end");
+            tracing::warn!(
+                listener = self.name,
+                open = connections.len(),
+                "connections cut at the end"
+            );
         }
     }
 }

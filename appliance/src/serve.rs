@@ -12,10 +12,14 @@ use bootd::BootServices;
 use catalog::Catalog;
 use control::Control;
 use depot::server::DepotServer;
-use std::{io::IsTerminal, net::Ipv4Addr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    io::IsTerminal, net::Ipv4Addr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+/// How long everything together may take to end after a stop was asked for.
+const STOP_WITHIN: Duration = Duration::from_secs(12);
 /// How often what no master needs is removed from the depot.
 const COLLECT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -23,11 +27,14 @@ const COLLECT: Duration = Duration::from_secs(24 * 60 * 60);
 pub fn run(arguments: ServeArguments) -> Result<()> {
     let configuration = Configuration::load(arguments)?;
     start_log();
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("no runtime can be started")?
-        .block_on(serve(configuration))
+        .context("no runtime can be started")?;
+    let outcome = runtime.block_on(serve(configuration));
+    // Work that blocks may take minutes (cleaning a large depot); it is safe to cut at any instant, as by a power cut.
+    runtime.shutdown_timeout(STOP_WITHIN);
+    outcome
 }
 
 async fn serve(configuration: Configuration) -> Result<()> {
@@ -44,7 +51,10 @@ async fn serve(configuration: Configuration) -> Result<()> {
     let control = Control::with_metrics_token(
         catalog.clone(),
         Arc::clone(&depot),
-        Arc::new(RunningAppliance::new(configuration.clone(), certificates.fingerprint())),
+        Arc::new(RunningAppliance::new(
+            configuration.clone(),
+            certificates.fingerprint(),
+        )),
         configuration.metrics_token.clone(),
     );
     let tls = certificates.server_config()?;
@@ -52,7 +62,13 @@ async fn serve(configuration: Configuration) -> Result<()> {
         Some((certificate, key)) => uploaded_server_config(certificate, key)?,
         None => Arc::clone(&tls),
     };
-    let agent = TlsListener::bind("agent", configuration.agent, tls, control::agent_router(control.clone())).await?;
+    let agent = TlsListener::bind(
+        "agent",
+        configuration.agent,
+        tls,
+        control::agent_router(control.clone()),
+    )
+    .await?;
     let routes = control::admin_router(control.clone(), wiring::page());
     let admin = TlsListener::bind("admin", configuration.admin, page_tls, routes).await?;
     let boot = BootServices::bind(
@@ -77,22 +93,36 @@ async fn serve(configuration: Configuration) -> Result<()> {
     tasks.spawn(boot.run(stop.clone()));
     let timekeeper = control.clone();
     tasks.spawn(async move { timekeeper.run().await });
-    tasks.spawn(every(COLLECT, stop.clone(), "removing what no master needs", move || {
-        depot.collect_garbage().map(|collected| tracing::info!(?collected, "depot cleaned")).map_err(anyhow::Error::from)
-    }));
+    tasks.spawn(every(
+        COLLECT,
+        stop.clone(),
+        "removing what no master needs",
+        move || {
+            depot
+                .collect_garbage()
+                .map(|collected| tracing::info!(?collected, "depot cleaned"))
+                .map_err(anyhow::Error::from)
+        },
+    ));
     tasks.close();
     wait_for_signal().await?;
     tracing::info!("stopping; requests under way may end");
     control.stop();
     stop.cancel();
-    tasks.wait().await;
+    if tokio::time::timeout(STOP_WITHIN, tasks.wait()).await.is_err() {
+        tracing::warn!(running = tasks.len(), "not everything ended in time");
+    }
     Ok(())
 }
 
 /// Says where the page is and, while nobody administers the appliance, the code that makes the first administrator.
 fn greet(configuration: &Configuration, catalog: &Catalog) -> Result<()> {
     let address = if configuration.admin.ip().is_unspecified() {
-        interface::addresses(&configuration.interfaces[0])?.first().copied().unwrap_or(Ipv4Addr::LOCALHOST).into()
+        interface::addresses(&configuration.interfaces[0])?
+            .first()
+            .copied()
+            .unwrap_or(Ipv4Addr::LOCALHOST)
+            .into()
     } else {
         configuration.admin.ip()
     };
@@ -102,7 +132,9 @@ fn greet(configuration: &Configuration, catalog: &Catalog) -> Result<()> {
     };
     println!("amorce: the page is at https://{address}{port}/");
     if let Some(code) = catalog.new_setup_code()? {
-        println!("amorce: nobody administers this appliance yet; the first administrator's one-time code is {code}");
+        println!(
+            "amorce: nobody administers this appliance yet; the first administrator's one-time code is {code}"
+        );
     }
     Ok(())
 }
@@ -158,7 +190,9 @@ fn start_log() {
     if std::io::stderr().is_terminal() {
         registry.with(fmt::layer().with_writer(std::io::stderr)).init();
     } else {
-        registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();
+        registry
+            .with(fmt::layer().json().with_writer(std::io::stderr))
+            .init();
     }
 }
 

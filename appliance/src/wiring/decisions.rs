@@ -13,11 +13,17 @@ impl Decisions for CatalogDecisions {
     }
 
     fn boot_token(&self, facts: &BootFacts) -> Result<String, DecisionError> {
-        self.0.boot_token(facts).map_err(|error| DecisionError(error.to_string()))
+        self.0
+            .boot_token(facts)
+            .map_err(|error| DecisionError(error.to_string()))
     }
 
     fn observe(&self, event: BootEvent) {
-        let BootEvent { mac, address, happening } = event;
+        let BootEvent {
+            mac,
+            address,
+            happening,
+        } = event;
         let mac = mac.map(tracing::field::display);
         let address = address.map(tracing::field::display);
         match happening {

@@ -1,7 +1,10 @@
 //! What the admin API shows of the program itself.
 
 use crate::{configuration::Configuration, interface};
-use control::{Appliance, ApplianceState, view::{Interface, Space}};
+use control::{
+    Appliance, ApplianceState,
+    view::{Interface, Space},
+};
 use nix::sys::statvfs::statvfs;
 use protocol::cmdline::CaFingerprint;
 use std::{net::IpAddr, path::Path};
@@ -27,11 +30,16 @@ impl Appliance for RunningAppliance {
                 warnings.push(format!("{error:#}"));
                 Vec::new()
             });
-            Interface { name: name.clone(), addresses: addresses.into_iter().map(IpAddr::V4).collect() }
+            Interface {
+                name: name.clone(),
+                addresses: addresses.into_iter().map(IpAddr::V4).collect(),
+            }
         });
         let interfaces = interfaces.collect();
         match packer::check(&self.configuration.boot()) {
-            Ok(findings) => warnings.extend(findings.iter().filter(|f| f.is_error()).map(ToString::to_string)),
+            Ok(findings) => {
+                warnings.extend(findings.iter().filter(|f| f.is_error()).map(ToString::to_string))
+            }
             Err(error) => warnings.push(error.to_string()),
         }
         ApplianceState {
@@ -47,7 +55,10 @@ impl Appliance for RunningAppliance {
 /// Room on the filesystem of a folder; zeros if the kernel does not say.
 fn space(folder: &Path) -> Space {
     statvfs(folder).map_or_else(
-        |_| Space { bytes_total: 0, bytes_free: 0 },
+        |_| Space {
+            bytes_total: 0,
+            bytes_free: 0,
+        },
         |stat| {
             let unit = stat.fragment_size();
             Space {
