@@ -1,5 +1,7 @@
 //! A folder of boot files is built, checked, damaged and given firmware, from a made-up kernel package.
 
+#![expect(clippy::unwrap_used, reason = "a test ends by a panic")]
+
 use packer::{Finding, Recipe, Source, build, check, name, refresh_firmware};
 use std::path::{Path, PathBuf};
 
