@@ -103,11 +103,12 @@ pub fn inspect(disk: &dyn ReadAt) -> Result<Inspection> {
 /// The first sector cannot be read.
 pub fn examine(disk: &dyn ReadAt) -> Result<Examined> {
     let layout = partition::read_table(disk, disk.sector_size())?;
-    let mappings = layout
-        .partitions
-        .iter()
-        .map(|one| filesystem::map(disk, one.bytes.clone()))
-        .collect();
+    let map = |one: &Partition| match &layout.table {
+        // What an older format left in the first sectors must not decide what of such a disk is kept.
+        Table::Damaged { reason } => Mapping::raw(Kind::Unknown, reason.clone()),
+        _ => filesystem::map(disk, one.bytes.clone()),
+    };
+    let mappings = layout.partitions.iter().map(map).collect();
     Ok(Examined { layout, mappings })
 }
 

@@ -61,10 +61,10 @@ pub struct HelloReply {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "task")]
 pub enum Task {
-    /// Nothing yet; ask again. `why` is shown on the screen.
+    /// Nothing yet; ask again. `why` is shown on the screen, in its language if it knows the code.
     Wait {
-        /// Why it waits, in words for the technician.
-        why: String,
+        /// Why it waits, and what a person can do about it.
+        why: Problem,
     },
     /// Run a step.
     Run(Assignment),

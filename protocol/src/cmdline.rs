@@ -34,7 +34,9 @@ impl std::str::FromStr for CaFingerprint {
     type Err = CommandLineError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // Same shape as a chunk id: 32 octets in hexadecimal.
-        text.parse::<crate::ChunkId>().map(|id| Self(id.0)).map_err(|_| CommandLineError::Malformed("amorce.ca"))
+        text.parse::<crate::ChunkId>()
+            .map(|id| Self(id.0))
+            .map_err(|_| CommandLineError::Malformed("amorce.ca"))
     }
 }
 
@@ -72,11 +74,13 @@ impl AgentCommandLine {
     /// A word that is missing or malformed, by name.
     pub fn parse(text: &str) -> Result<Self, CommandLineError> {
         let find = |key: &'static str| {
-            text.split_ascii_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+            text.split_ascii_whitespace()
+                .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
         };
         let need = |key: &'static str| find(key).ok_or(CommandLineError::Missing(key));
-        let agent =
-            need("amorce.agent")?.parse().map_err(|_| CommandLineError::Malformed("amorce.agent"))?;
+        let agent = need("amorce.agent")?
+            .parse()
+            .map_err(|_| CommandLineError::Malformed("amorce.agent"))?;
         let ca = need("amorce.ca")?.parse()?;
         let token = need("amorce.token")?;
         let token_characters = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -84,16 +88,28 @@ impl AgentCommandLine {
             return Err(CommandLineError::Malformed("amorce.token"));
         }
         let mac = match find("amorce.mac") {
-            Some(text) => Some(text.parse().map_err(|_| CommandLineError::Malformed("amorce.mac"))?),
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_| CommandLineError::Malformed("amorce.mac"))?,
+            ),
             None => None,
         };
-        Ok(Self { agent, ca, token: token.to_owned(), mac })
+        Ok(Self {
+            agent,
+            ca,
+            token: token.to_owned(),
+            mac,
+        })
     }
 }
 
 impl fmt::Display for AgentCommandLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "amorce.agent={} amorce.ca={} amorce.token={}", self.agent, self.ca, self.token)?;
+        write!(
+            f,
+            "amorce.agent={} amorce.ca={} amorce.token={}",
+            self.agent, self.ca, self.token
+        )?;
         match self.mac {
             Some(mac) => write!(f, " amorce.mac={mac}"),
             None => Ok(()),
@@ -114,12 +130,18 @@ mod tests {
             token: "abc-DEF_123".into(),
             mac: Some("52:54:00:00:00:01".parse().unwrap()),
         };
-        assert_eq!(AgentCommandLine::parse(&format!("quiet console=ttyS0 {line} panic=10")), Ok(line));
+        assert_eq!(
+            AgentCommandLine::parse(&format!("quiet console=ttyS0 {line} panic=10")),
+            Ok(line)
+        );
     }
 
     #[test]
     fn a_missing_word_is_named() {
-        assert_eq!(AgentCommandLine::parse("quiet"), Err(CommandLineError::Missing("amorce.agent")));
+        assert_eq!(
+            AgentCommandLine::parse("quiet"),
+            Err(CommandLineError::Missing("amorce.agent"))
+        );
     }
 
     proptest! {

@@ -28,7 +28,9 @@ impl DiskIdentity {
     #[must_use]
     pub fn is_same_disk(&self, other: &Self) -> bool {
         fn both<'a>(a: &'a Option<String>, b: &'a Option<String>) -> Option<(&'a str, &'a str)> {
-            a.as_deref().zip(b.as_deref()).filter(|(a, b)| !a.is_empty() && !b.is_empty())
+            a.as_deref()
+                .zip(b.as_deref())
+                .filter(|(a, b)| !a.is_empty() && !b.is_empty())
         }
         if let Some((ours, theirs)) = both(&self.wwn, &other.wwn) {
             return ours == theirs && self.size == other.size;
@@ -92,7 +94,10 @@ pub enum DiskChoice<'a> {
 #[must_use]
 pub fn choose_disk<'a>(disks: &'a [DiskFacts], named: Option<&DiskIdentity>) -> DiskChoice<'a> {
     let found: Vec<&DiskFacts> = match named {
-        Some(identity) => disks.iter().filter(|disk| identity.is_same_disk(&disk.identity)).collect(),
+        Some(identity) => disks
+            .iter()
+            .filter(|disk| identity.is_same_disk(&disk.identity))
+            .collect(),
         None => disks.iter().filter(|disk| disk.is_candidate()).collect(),
     };
     match found.as_slice() {
@@ -109,7 +114,11 @@ mod tests {
     fn disk(name: &str, serial: &str) -> DiskFacts {
         DiskFacts {
             name: name.into(),
-            identity: DiskIdentity { serial: Some(serial.into()), size: ByteLen(1 << 30), ..Default::default() },
+            identity: DiskIdentity {
+                serial: Some(serial.into()),
+                size: ByteLen(1 << 30),
+                ..Default::default()
+            },
             sector_size: 512,
             usb: false,
             removable: false,
@@ -131,7 +140,9 @@ mod tests {
     fn a_named_disk_is_found_under_any_kernel_name() {
         let disks = [disk("sdb", "2"), disk("sda", "1")];
         let named = disk("nvme9n1", "1").identity;
-        assert!(matches!(choose_disk(&disks, Some(&named)), DiskChoice::Chosen(found) if found.name == "sda"));
+        assert!(
+            matches!(choose_disk(&disks, Some(&named)), DiskChoice::Chosen(found) if found.name == "sda")
+        );
     }
 
     #[test]
@@ -140,7 +151,9 @@ mod tests {
         usb.usb = true;
         let disks = [disk("sda", "1"), usb.clone()];
         assert!(matches!(choose_disk(&disks, None), DiskChoice::Chosen(found) if found.name == "sda"));
-        assert!(matches!(choose_disk(&disks, Some(&usb.identity)), DiskChoice::Chosen(found) if found.name == "sdb"));
+        assert!(
+            matches!(choose_disk(&disks, Some(&usb.identity)), DiskChoice::Chosen(found) if found.name == "sdb")
+        );
     }
 
     #[test]
@@ -148,7 +161,10 @@ mod tests {
         let mut left = disk("sda", "").identity;
         left.serial = None;
         left.model = Some("QEMU".into());
-        assert!(!left.is_same_disk(&left.clone()), "without a bus path nothing tells two alike disks apart");
+        assert!(
+            !left.is_same_disk(&left.clone()),
+            "without a bus path nothing tells two alike disks apart"
+        );
         left.bus_path = Some("pci-0000:00:05.0".into());
         assert!(left.is_same_disk(&left.clone()));
     }

@@ -126,10 +126,17 @@ impl FromStr for MasterName {
             return Err(ParseIdError("a master's name has 1 to 100 characters"));
         }
         if text.trim() != text || text.starts_with('.') {
-            return Err(ParseIdError("a master's name begins and ends with a visible character and not with a dot"));
+            return Err(ParseIdError(
+                "a master's name begins and ends with a visible character and not with a dot",
+            ));
         }
-        if text.chars().any(|c| c.is_control() || matches!(c, '/' | '\\' | '@')) {
-            return Err(ParseIdError("a master's name has no control character and none of / \\ @"));
+        if text
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '/' | '\\' | '@'))
+        {
+            return Err(ParseIdError(
+                "a master's name has no control character and none of / \\ @",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -177,14 +184,21 @@ impl FromStr for MasterRef {
     type Err = ParseIdError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.rsplit_once('@') {
-            None => Ok(Self { name: text.parse()?, version: None }),
+            None => Ok(Self {
+                name: text.parse()?,
+                version: None,
+            }),
             Some((name, version)) => {
-                let version: u32 =
-                    version.parse().map_err(|_| ParseIdError("a version is a whole number from 1"))?;
+                let version: u32 = version
+                    .parse()
+                    .map_err(|_| ParseIdError("a version is a whole number from 1"))?;
                 if version == 0 {
                     return Err(ParseIdError("a version is a whole number from 1"));
                 }
-                Ok(Self { name: name.parse()?, version: Some(version) })
+                Ok(Self {
+                    name: name.parse()?,
+                    version: Some(version),
+                })
             }
         }
     }
@@ -199,7 +213,10 @@ mod tests {
         for text in ["", ".", "..", "../x", "a/b", "a\\b", "a@1", "a\0b", " a", "a\n"] {
             assert!(text.parse::<MasterName>().is_err(), "{text:?}");
         }
-        assert_eq!("Salle 12 – été".parse::<MasterName>().unwrap().as_str(), "Salle 12 – été");
+        assert_eq!(
+            "Salle 12 – été".parse::<MasterName>().unwrap().as_str(),
+            "Salle 12 – été"
+        );
     }
 
     #[test]

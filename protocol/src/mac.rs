@@ -49,7 +49,11 @@ impl FromStr for MacAddr {
                 if !text.bytes().skip(2).step_by(3).all(|byte| byte == separator) {
                     return Err(ParseMacError);
                 }
-                text.bytes().enumerate().filter(|(i, _)| i % 3 != 2).map(|(_, byte)| byte).collect()
+                text.bytes()
+                    .enumerate()
+                    .filter(|(i, _)| i % 3 != 2)
+                    .map(|(_, byte)| byte)
+                    .collect()
             }
             _ => return Err(ParseMacError),
         };
@@ -97,7 +101,14 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "52:54:00:ab:cd", "52:54-00:ab:cd:ef", "52:54:00:ab:cd:eg", "é2:54:00:ab:cd:e", "+25400abcdef"] {
+        for text in [
+            "",
+            "52:54:00:ab:cd",
+            "52:54-00:ab:cd:ef",
+            "52:54:00:ab:cd:eg",
+            "é2:54:00:ab:cd:e",
+            "+25400abcdef",
+        ] {
             assert!(text.parse::<MacAddr>().is_err(), "{text}");
         }
     }

@@ -139,12 +139,25 @@ mod tests {
 
     #[test]
     fn vendors_placeholders_identify_no_machine() {
-        for serial in ["", "  ", "To be filled by O.E.M.", "Default string", "0000000000", "xxxxxxx", "N/A", "0123456789"] {
+        for serial in [
+            "",
+            "  ",
+            "To be filled by O.E.M.",
+            "Default string",
+            "0000000000",
+            "xxxxxxx",
+            "N/A",
+            "0123456789",
+        ] {
             assert!(is_placeholder_serial(serial), "{serial:?}");
         }
         assert!(!is_placeholder_serial("/7XK2R13/CNWS2001A2/"));
         assert!(is_placeholder_uuid(&Uuid::nil()) && is_placeholder_uuid(&Uuid::max()));
-        assert!(is_placeholder_uuid(&"03000200-0400-0500-0006-000700080009".parse().unwrap()));
-        assert!(!is_placeholder_uuid(&"4c4c4544-0042-3510-8054-b7c04f4e3632".parse().unwrap()));
+        assert!(is_placeholder_uuid(
+            &"03000200-0400-0500-0006-000700080009".parse().unwrap()
+        ));
+        assert!(!is_placeholder_uuid(
+            &"4c4c4544-0042-3510-8054-b7c04f4e3632".parse().unwrap()
+        ));
     }
 }

@@ -21,7 +21,12 @@ pub struct Problem {
 impl Problem {
     /// A problem with its remedy.
     pub fn new(code: impl Into<String>, title: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { code: code.into(), title: title.into(), remedy: remedy.into(), status: 0 }
+        Self {
+            code: code.into(),
+            title: title.into(),
+            remedy: remedy.into(),
+            status: 0,
+        }
     }
 
     /// The same problem as an HTTP answer.

@@ -10,7 +10,7 @@ use crate::{
     memory::KnownMachine,
 };
 use protocol::{
-    JobId,
+    JobId, Problem,
     agent::{Assignment, Task},
     machine::MachineFacts,
 };
@@ -89,7 +89,11 @@ fn idle(session: &SessionMemory, known: &KnownMachine) -> HeldTask {
         Some(Leaving::PowerOff) => (Task::PowerOff, session.told_to_leave),
         None if known.nothing_bootable => (
             Task::Wait {
-                why: "no disk of this machine boots; waiting for a job".to_owned(),
+                why: Problem::new(
+                    "nothing-bootable",
+                    "no disk of this machine boots; waiting for a job",
+                    "make a job for this machine on the page",
+                ),
             },
             true,
         ),
@@ -151,10 +155,13 @@ fn decide(
             }
             Next::Wait => {
                 bind(writing, session, Some(job), None)?;
-                let why = standing
-                    .problem
-                    .as_ref()
-                    .map_or_else(|| "waiting for a person".to_owned(), in_words);
+                let why = standing.problem.clone().unwrap_or_else(|| {
+                    Problem::new(
+                        "waiting-for-person",
+                        "the job waits for a person",
+                        "look at the job on the page",
+                    )
+                });
                 return Ok(Some(HeldTask {
                     task: Task::Wait { why },
                     hold: true,
@@ -212,13 +219,6 @@ fn save_if_changed(
         note(writing, job, session.machine);
     }
     Ok(())
-}
-
-fn in_words(problem: &protocol::Problem) -> String {
-    match problem.remedy.is_empty() {
-        true => problem.title.clone(),
-        false => format!("{}; {}", problem.title, problem.remedy),
-    }
 }
 
 /// Whether, with one disk being overwritten, the others still boot something.

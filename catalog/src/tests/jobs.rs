@@ -135,7 +135,9 @@ fn a_machine_with_two_disks_waits_until_a_person_chooses_one() {
     let session = site.session(&welcome);
     let job = site.job(welcome.machine, &[restore()]);
     let held = site.catalog.next_task(&session).unwrap();
-    assert!(matches!(&held, HeldTask { task: Task::Wait { why }, hold: true } if why.contains("2 disks")));
+    assert!(
+        matches!(&held, HeldTask { task: Task::Wait { why }, hold: true } if why.title.contains("2 disks"))
+    );
     let choose = |disk: &DiskIdentity| site.catalog.choose_disk(job, welcome.machine, disk, &admin());
     assert_eq!(
         choose(&facts(8, false).disks[0].identity).unwrap_err().code(),

@@ -176,6 +176,8 @@ fn read(
         .spans()
         .map(|span| without_holes(disk, span, &mut data))
         .peekable();
+    // Of the bytes in use, whether they had to be read or turned out to be holes.
+    let mut done = 0;
     for number in 0.. {
         if spans.peek().is_none() || state.stopped() {
             break;
@@ -200,11 +202,14 @@ fn read(
         state
             .bytes_read
             .fetch_add(unit.buffer.len() as u64, Ordering::Relaxed);
-        let done = unit.spans.last().map_or(0, |span| span.offset + span.length);
+        let used = unit.spans.iter().filter(|span| span.how != How::Free);
+        done = plan
+            .bytes_used
+            .min(done + used.map(|span| span.length).sum::<u64>());
         if units.send(unit).is_err() {
             break;
         }
-        progress.report(Phase::Capturing, done, disk.len());
+        progress.report(Phase::Capturing, done, plan.bytes_used);
     }
     Ok(())
 }

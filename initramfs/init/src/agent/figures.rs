@@ -1,5 +1,6 @@
 //! Numbers as people read them.
 
+use crate::screen::Words;
 use protocol::job::StepResult;
 use std::time::Duration;
 
@@ -35,15 +36,16 @@ pub fn time(duration: Duration) -> String {
     }
 }
 
-/// What a step brought, in one line.
+/// What a step brought, in one line of the screen's language.
 #[must_use]
-pub fn result(result: &StepResult) -> String {
+pub fn result(result: &StepResult, words: &Words) -> String {
     let mut parts = Vec::new();
+    let [used, read, written, sent] = words.figures;
     for (name, count) in [
-        ("used", result.bytes_used),
-        ("read", result.bytes_read),
-        ("written", result.bytes_written),
-        ("over the wire", result.bytes_sent),
+        (used, result.bytes_used),
+        (read, result.bytes_read),
+        (written, result.bytes_written),
+        (sent, result.bytes_sent),
     ] {
         if count > 0 {
             parts.push(format!("{} {name}", bytes(count)));

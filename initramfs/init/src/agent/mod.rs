@@ -241,7 +241,10 @@ impl Agent {
             };
             match task {
                 Task::Wait { why } => {
-                    tell(fill(words.waiting, &[&why]));
+                    tell(match why.code.as_str() {
+                        "nothing-bootable" => words.nothing_bootable.to_owned(),
+                        _ => fill(words.waiting, &[&why.to_string()]),
+                    });
                     if !facts.disks.iter().any(protocol::disk::DiskFacts::is_candidate) {
                         self.attention.wait_for_retry(Duration::from_millis(200));
                     }
@@ -292,7 +295,7 @@ impl Agent {
         };
         match &outcome {
             Outcome::Done { result } => {
-                let figures = figures::result(result);
+                let figures = figures::result(result, words);
                 screen::say(&fill(words.step_done, &[&name, &figures]));
                 for note in &result.notes {
                     screen::say(&format!("  {note}"));

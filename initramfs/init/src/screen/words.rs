@@ -55,6 +55,8 @@ pub struct Words {
     pub session_over: &'static str,
     /// No shell was packed.
     pub no_shell: &'static str,
+    /// Bytes used, read, written, sent over the wire; the number stands before.
+    pub figures: [&'static str; 4],
     /// What the engine is doing, by the code that it tells; a code that is not here is shown as it is.
     pub phases: &'static [(&'static str, &'static str)],
 }
@@ -96,6 +98,7 @@ pub const ENGLISH: Words = Words {
     switching_off: "switching off",
     session_over: "the appliance has ended this session: {0}; restarting in 15 seconds",
     no_shell: "no shell was packed into this boot",
+    figures: ["used", "read", "written", "over the wire"],
     phases: &[("inspecting", "looking at the disk")],
 };
 
@@ -125,6 +128,7 @@ pub const FRENCH: Words = Words {
     switching_off: "arrêt",
     session_over: "le serveur Amorce a mis fin à cette session : {0} ; redémarrage dans 15 secondes",
     no_shell: "aucune invite de commandes dans ce démarrage",
+    figures: ["utilisés", "lus", "écrits", "sur le réseau"],
     phases: &[
         ("inspecting", "examen du disque"),
         ("reading", "lecture"),
