@@ -18,9 +18,6 @@ const LOADERS: [(&str, &str, &str, bool); 4] = [
     ("snponly.efi", "usr/lib/ipxe/snponly.efi", "ipxe", false),
 ];
 
-/// zstd's level: packed once, decompressed at every boot.
-const LEVEL: i32 = 19;
-
 /// Builds the folder of boot files.
 pub fn build(arguments: &BootFilesArguments) -> Result<()> {
     let mut loaders = Vec::new();
@@ -43,7 +40,7 @@ pub fn build(arguments: &BootFilesArguments) -> Result<()> {
         shell: arguments.busybox.clone(),
         firmware: arguments.firmware.clone(),
         loaders,
-        level: LEVEL,
+        level: arguments.level,
     };
     let folder = boot_folder(&arguments.data);
     let report = packer::build(&recipe, &folder)

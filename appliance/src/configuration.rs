@@ -68,6 +68,9 @@ pub struct BootFilesArguments {
     /// A static busybox; with it, technicians can open a shell on the agent.
     #[arg(long)]
     pub busybox: Option<PathBuf>,
+    /// How hard the initrd is compressed (1 to 22): 19 for what stays, less for a quick trial.
+    #[arg(long, default_value_t = 19, value_parser = clap::value_parser!(i32).range(1..=22))]
+    pub level: i32,
     /// Root under which the distribution's loaders are looked for (shim-signed, grub-efi-amd64-signed, ipxe).
     #[arg(long, default_value = "/")]
     pub loaders: PathBuf,
