@@ -62,6 +62,14 @@ impl Administrator {
             &json!({ "code": code, "name": NAME, "password": PASSWORD }),
         )?
         .expect_success()?;
+        self.log_in()
+    }
+
+    /// Logs in as the administrator whom somebody has made under [`NAME`].
+    ///
+    /// # Errors
+    /// The appliance refuses.
+    pub fn log_in(&self) -> Result<()> {
         self.post("/sessions", &json!({ "name": NAME, "password": PASSWORD }))?
             .expect_success()?;
         Ok(())

@@ -104,6 +104,16 @@ impl Installation {
     /// # Errors
     /// It ends or does not answer; or it takes another code than the one it printed.
     pub fn start(self, network: &Network) -> Result<Appliance> {
+        let (appliance, code) = self.start_unclaimed(network)?;
+        appliance.administrator.set_up(&code)?;
+        Ok(appliance)
+    }
+
+    /// The same without an administrator: returns the code that makes one, on the page for instance.
+    ///
+    /// # Errors
+    /// It ends or does not answer.
+    pub fn start_unclaimed(self, network: &Network) -> Result<(Appliance, String)> {
         let mut process = self.launch(network)?;
         self.wait_healthy(network, &mut process)?;
         let code = wait_until(
@@ -112,18 +122,14 @@ impl Installation {
             || Ok(find_code(&self.read_log()?)),
         )?;
         let administrator = Administrator::new(network, &self.data.join("tls/ca.pem"), self.data.parent())?;
-        administrator.set_up(&code)?;
-        Ok(Appliance {
+        let appliance = Appliance {
             installation: self,
             process,
             administrator,
-        })
+        };
+        Ok((appliance, code))
     }
 
-    /// Starts the program and waits until it answers, without an administrator; for the demo, where a person makes it.
-    ///
-    /// # Errors
-    /// It ends or does not answer.
     fn launch(&self, network: &Network) -> Result<Process> {
         let mut command = network.on_server(&self.amorce);
         command

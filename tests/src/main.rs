@@ -41,6 +41,12 @@ struct Arguments {
     /// Where masters and evidence are kept between runs.
     #[arg(long, value_name = "DIR")]
     cache: PathBuf,
+    /// The page's sources with its browser tests.
+    #[arg(long, value_name = "DIR")]
+    page: PathBuf,
+    /// The `node` program that runs them.
+    #[arg(long, value_name = "FILE")]
+    node: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
@@ -109,6 +115,8 @@ fn run() -> Result<bool> {
         imager,
         boot_files,
         cache,
+        page,
+        node,
         command,
     } = Arguments::parse();
     let tools = Tools {
@@ -116,6 +124,8 @@ fn run() -> Result<bool> {
         imager,
         boot_files,
         cache,
+        page,
+        node,
     };
     match command {
         Command::List => {

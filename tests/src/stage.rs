@@ -27,6 +27,10 @@ pub struct Tools {
     pub boot_files: PathBuf,
     /// Folder that is kept between runs.
     pub cache: PathBuf,
+    /// The page's sources with its browser tests.
+    pub page: PathBuf,
+    /// The `node` program that runs them.
+    pub node: PathBuf,
 }
 
 /// How long a machine may take from its power button to the agent's `amorce: ready`, and to a login prompt. Several
@@ -115,6 +119,17 @@ impl Stage {
             Appliance::install(&self.tools, self.scratch.path(), &self.evidence)?.start(&self.network)?;
         self.say("the appliance serves");
         Ok(appliance)
+    }
+
+    /// The same as a person finds it: without an administrator, but with the code that makes one.
+    ///
+    /// # Errors
+    /// See [`Appliance::install`].
+    pub fn start_unclaimed_appliance(&self) -> Result<(Appliance, String)> {
+        let claimed = Appliance::install(&self.tools, self.scratch.path(), &self.evidence)?
+            .start_unclaimed(&self.network)?;
+        self.say("the appliance serves, and nobody administers it yet");
+        Ok(claimed)
     }
 
     /// The same with a depot that holds master A already.

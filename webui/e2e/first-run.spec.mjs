@@ -45,7 +45,7 @@ for (const keyboard of real === undefined ? [false, true] : [process.env.AMORCE_
       await page.locator('#first-code').waitFor();
       assert.equal(await page.locator('#first-code').inputValue(), code, 'the address carries the code');
       assert.ok(!page.url().includes(code), 'and does not keep it');
-      await new FirstRun(hand).createAdministrator({ code, name: 'technicienne', password: 'une phrase assez longue' });
+      await new FirstRun(hand).createAdministrator({ code, name: process.env.AMORCE_NAME ?? 'technicienne', password: process.env.AMORCE_PASSWORD ?? 'une phrase assez longue' });
       await page.getByRole('heading', { name: 'Postes', level: 1 }).waitFor();
       tell('administrator');
 

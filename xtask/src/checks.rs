@@ -23,6 +23,10 @@ pub fn run(places: &Places, node: &Node, full: bool) -> Result<bool> {
         "page: types, lint, texts, units",
         node.npm(&page).args(["run", "--silent", "check"]),
     )?;
+    sum.command(
+        "page: in a browser, on a pretended appliance",
+        node.npm(&page).args(["run", "--silent", "e2e"]),
+    )?;
     sum.command("format", &mut cargo(places, &["fmt", "--all", "--check"]))?;
     let clippy = [
         "clippy",
@@ -43,7 +47,7 @@ pub fn run(places: &Places, node: &Node, full: bool) -> Result<bool> {
         && sum.step("programs: build", || product::build_programs(places))
         && sum.step("boot files: build", || product::build_boot_files(places));
     if ready {
-        let mut scenarios = lab::command(places);
+        let mut scenarios = lab::command(places, node);
         // Two at a time: machines wait for firmware time-outs more than they compute.
         scenarios.args(["run", "--at-once", "2"]);
         if full {

@@ -19,7 +19,7 @@ pub fn build(places: &Places, node: &Node) -> Result<()> {
 }
 
 /// The lab, without a command of its own yet.
-pub fn command(places: &Places) -> Command {
+pub fn command(places: &Places, node: &Node) -> Command {
     let mut command = Command::new(places.program(Profile::Development, "lab"));
     command.current_dir(&places.checkout);
     command
@@ -30,5 +30,7 @@ pub fn command(places: &Places) -> Command {
         .arg(places.program(Profile::Release, "imager"));
     command.arg("--boot-files").arg(places.boot_files());
     command.arg("--cache").arg(places.cache.join("lab"));
+    command.arg("--page").arg(places.checkout.join("webui"));
+    command.arg("--node").arg(node.program("node"));
     command
 }

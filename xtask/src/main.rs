@@ -81,7 +81,7 @@ fn run(command: Command) -> Result<bool> {
     let node = setup::set_up(&places)?;
     let lab = |words: &[&std::ffi::OsStr]| -> Result<bool> {
         lab::build(&places, &node)?;
-        run::follow(lab::command(&places).args(words), |_| {})
+        run::follow(lab::command(&places, &node).args(words), |_| {})
     };
     match command {
         Command::Setup => {

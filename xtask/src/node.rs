@@ -84,7 +84,8 @@ impl Node {
         command
     }
 
-    fn program(&self, name: &str) -> PathBuf {
+    /// One of its programs.
+    pub fn program(&self, name: &str) -> PathBuf {
         self.folder
             .as_ref()
             .map_or_else(|| PathBuf::from(name), |folder| folder.join(name))

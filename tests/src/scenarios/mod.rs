@@ -5,6 +5,7 @@ mod disks;
 mod interrupted;
 mod local;
 mod machines;
+mod page;
 pub mod roundtrip;
 mod stranger;
 
@@ -35,6 +36,12 @@ pub const ALL: &[Scenario] = &[
         proves: "UEFI with Secure Boot: the same, on NVMe disks",
         daily: false,
         play: roundtrip::secure_boot,
+    },
+    Scenario {
+        name: "page",
+        proves: "with the page alone: first administrator, a machine named and captured, another restored, in a real browser",
+        daily: true,
+        play: page::play,
     },
     Scenario {
         name: "interrupted",
