@@ -24,6 +24,11 @@ pub fn wrong_machine(stage: &mut Stage) -> Result<()> {
     stage.boot_to_ready(&mut b)?;
     b.switch_off();
     let b_id = administrator.machine_id(b.parts().mac())?;
+    // A job created while the appliance still believes in the agent would be handed to nobody.
+    wait_until("the appliance has noticed that B is off", Duration::from_secs(120), || {
+        let record = administrator.show(&format!("/machines/{b_id}"))?;
+        Ok((record["connected"] == false).then_some(()))
+    })?;
     let job = administrator.create_job(&b_id, &restore_steps(seed::MASTER))?;
 
     let mut parts = Parts::new("c", Firmware::Bios, 3).with_disk(Bus::Virtio, other.clone());
