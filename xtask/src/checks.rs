@@ -45,6 +45,7 @@ pub fn run(places: &Places, node: &Node, full: bool) -> Result<bool> {
     )?;
     let ready = built
         && sum.step("programs: build", || product::build_programs(places))
+        && sum.step("agent: size", || product::check_agent_size(places))
         && sum.step("boot files: build", || product::build_boot_files(places));
     if ready {
         let mut scenarios = lab::command(places, node);

@@ -73,6 +73,21 @@ pub fn build_programs(places: &Places) -> Result<()> {
     ))
 }
 
+/// Whether the agent still fits the initrds of small machines and slow networks.
+///
+/// # Errors
+/// It is too large.
+pub fn check_agent_size(places: &Places) -> Result<()> {
+    const LARGEST: u64 = 6 << 20;
+    let init = places.program(Profile::Release, "init");
+    let bytes = fs::metadata(&init)
+        .with_context(|| format!("cannot read {}", init.display()))?
+        .len();
+    println!("init has {bytes} bytes of {LARGEST}");
+    anyhow::ensure!(bytes <= LARGEST, "init has {bytes} bytes, more than {LARGEST}");
+    Ok(())
+}
+
 /// Builds the boot files with the built appliance, unless nothing that goes into them has changed.
 ///
 /// # Errors
