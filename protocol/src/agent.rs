@@ -87,6 +87,9 @@ pub struct Assignment {
     pub step_index: u32,
     /// Whether this step was begun before and now resumes.
     pub resumed: bool,
+    /// It was begun before the machine's last start: somebody may have used the disk since.
+    #[serde(default)]
+    pub from_earlier_boot: bool,
     /// What to do.
     pub step: Step,
 }

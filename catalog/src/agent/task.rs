@@ -8,6 +8,7 @@ use crate::{
     job::{Next, Standing, load_job, load_standing, note, open_jobs, save_standing},
     machine::load_machine,
     memory::KnownMachine,
+    time::Time,
 };
 use protocol::{
     JobId, Problem,
@@ -141,11 +142,16 @@ fn decide(
             } => {
                 bind(writing, session, Some(job), None)?;
                 let title = row.title;
+                let from_earlier_boot = match &before.begun {
+                    Some(begun) => begun.at < began_at(writing, session)?,
+                    None => false,
+                };
                 let assignment = Assignment {
                     job,
                     title,
                     step_index,
                     resumed,
+                    from_earlier_boot,
                     step,
                 };
                 return Ok(Some(HeldTask {
@@ -181,6 +187,15 @@ fn decide(
         };
         return Ok(Some(HeldTask { task, hold: false }));
     }
+}
+
+/// When the session began: each start of the machine brings one of its own.
+fn began_at(writing: &Writing<'_>, session: &AgentSession) -> Result<Time> {
+    Ok(Time(writing.transaction.query_row(
+        "SELECT created_at FROM session WHERE id = ?1",
+        [session.id.to_string()],
+        |row| row.get(0),
+    )?))
 }
 
 fn bind(

@@ -101,7 +101,7 @@ fn a_machine_that_boots_nothing_waits_is_restored_and_boots_its_own_disk() {
     let Task::Run(again) = site.task(&session) else {
         panic!()
     };
-    assert!(again.resumed);
+    assert!(again.resumed && !again.from_earlier_boot);
     assert_eq!(
         site.report(&session, job, 0, done()),
         None,
@@ -116,6 +116,22 @@ fn a_machine_that_boots_nothing_waits_is_restored_and_boots_its_own_disk() {
         "an answer that was lost is given again"
     );
     assert_eq!(site.boot(2), LOCAL);
+}
+
+#[test]
+fn a_step_that_goes_on_after_another_start_of_the_machine_says_so() {
+    let site = Site::new();
+    let first = site.hello(1, true);
+    let job = site.job(first.machine, &[restore()]);
+    let begun = |task| match task {
+        Task::Run(assignment) => (assignment.job, assignment.resumed, assignment.from_earlier_boot),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(begun(site.task(&site.session(&first))), (job, false, false));
+    assert_eq!(begun(site.task(&site.session(&first))), (job, true, false));
+    site.clock.advance(Duration::from_secs(60));
+    let second = site.hello(1, true);
+    assert_eq!(begun(site.task(&site.session(&second))), (job, true, true));
 }
 
 #[test]
