@@ -14,6 +14,7 @@ mod evidence;
 mod figures;
 mod outage;
 mod session;
+mod settle;
 mod step;
 mod watch;
 
@@ -324,16 +325,25 @@ impl Agent {
 
     /// Sends a report until it is answered. A refusal ends it too: the appliance knows better what became of the job.
     fn send_report(&self, session: &Session, report: &StepReport) -> Session {
-        let call = self.connection.post_json::<_, Option<ReportReply>>(
-            "/agent/v1/report",
-            report,
-            Retry::UntilAnswered,
-        );
-        let session = match self.runtime.block_on(call) {
-            Ok(reply) => session.followed_by(reply.and_then(|reply| reply.session_key)),
-            Err(error) => {
-                screen::say(&fill(words().no_answer, &[&error.to_string()]));
-                session.clone()
+        let session = loop {
+            let call = self.connection.post_json::<_, Option<ReportReply>>(
+                "/agent/v1/report",
+                report,
+                Retry::UntilAnswered,
+            );
+            match self.runtime.block_on(call) {
+                Ok(reply) => break session.followed_by(reply.and_then(|reply| reply.session_key)),
+                Err(error) => {
+                    screen::say(&fill(words().no_answer, &[&error.to_string()]));
+                    if is_answer(&error) {
+                        break session.clone();
+                    }
+                    screen::say(words().keys);
+                    self.attention.wait_for_retry(ASK_AGAIN);
+                    if self.attention.wants_local_boot() {
+                        leave_for_disk(words());
+                    }
+                }
             }
         };
         Session::forget_report();
@@ -406,4 +416,34 @@ fn power_off(words: &screen::Words) -> ! {
 fn stay() -> ! {
     std::thread::sleep(Duration::from_secs(60));
     std::process::exit(1)
+}
+
+/// Whether the appliance has answered a report, in whatever words. One that fails inside, or another one at its address,
+/// has not: the report is kept, or the step would be done a second time for want of it.
+fn is_answer(error: &CallError) -> bool {
+    match error {
+        CallError::Refused(problem) => problem.status < 500,
+        CallError::Malformed { .. } => true,
+        CallError::Untrusted { .. } | CallError::Unreachable { .. } | CallError::Cancelled => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::Problem;
+
+    #[test]
+    fn a_report_is_kept_until_the_appliance_has_understood_or_refused_it() {
+        let refused = |status| CallError::Refused(Problem::new("x", "x", "").with_status(status));
+        for status in [401, 403, 409, 413, 422] {
+            assert!(is_answer(&refused(status)), "{status}");
+        }
+        assert!(!is_answer(&refused(500)) && !is_answer(&refused(507)));
+        let stranger = CallError::Untrusted {
+            address: "192.0.2.1:1".parse().unwrap(),
+            why: "another CA".into(),
+        };
+        assert!(!is_answer(&stranger));
+    }
 }

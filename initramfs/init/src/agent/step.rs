@@ -3,6 +3,7 @@
 use super::{
     Agent, evidence, figures,
     session::Session,
+    settle::{Settled, settle},
     watch::{Rate, Watch},
 };
 use crate::{
@@ -50,7 +51,7 @@ pub fn run(agent: &Agent, session: &Session, assignment: &Assignment) -> Outcome
     let cancel = Cancel::new();
     let connection = agent.connection.with_cancel(&cancel);
     let result = std::thread::scope(|scope| {
-        let work = || execute(agent, session, &assignment.step, &connection, &watch);
+        let work = || execute(agent, session, assignment, &connection, &watch);
         let worker = match std::thread::Builder::new()
             .name("step".into())
             .spawn_scoped(scope, work)
@@ -107,11 +108,11 @@ impl From<imager::Error> for Stop {
 fn execute(
     agent: &Agent,
     session: &Session,
-    step: &Step,
+    assignment: &Assignment,
     connection: &Connection,
     watch: &Watch,
 ) -> Result<StepResult, Stop> {
-    match step {
+    match &assignment.step {
         Step::Capture { disk, master } => execute_capture(agent, disk.as_ref(), master, connection, watch),
         Step::Restore {
             disk,
@@ -122,6 +123,7 @@ fn execute(
                 disk: disk.as_ref(),
                 master,
                 read_back: *read_back,
+                from_earlier_boot: assignment.from_earlier_boot,
             };
             execute_restore(agent, session, &wish, connection, watch)
         }
@@ -169,6 +171,7 @@ struct Wish<'a> {
     disk: Option<&'a DiskIdentity>,
     master: &'a MasterRef,
     read_back: ReadBack,
+    from_earlier_boot: bool,
 }
 
 fn execute_restore(
@@ -197,7 +200,15 @@ fn execute_restore(
             chosen.identity.size.get(),
             chosen.sector_size,
         )?;
-        restore(&depot, &target, &options, watch)?
+        let settled = match wish.from_earlier_boot {
+            true => settle(&depot, &target, &options, watch)?,
+            false => Settled::Cut,
+        };
+        match settled {
+            Settled::Ended(restored) => *restored,
+            Settled::Cut => restore(&depot, &target, &options, watch)?,
+            Settled::Used => return Err(Stop::NeedsPerson(used_since(&chosen))),
+        }
     };
     let counts = restored.counts;
     let mut notes = restored.notes;
@@ -216,6 +227,17 @@ fn execute_restore(
         seconds: counts.seconds,
         notes,
     })
+}
+
+fn used_since(disk: &DiskFacts) -> Problem {
+    Problem::new(
+        "disk-used-since",
+        format!(
+            "the restore was begun before the machine's last start; since then {} has a partition table again and is not the master",
+            describe(disk)
+        ),
+        "look whether the machine's own system is the right one: then cancel the job; else try again, and the disk is written",
+    )
 }
 
 /// Adds a boot entry where the firmware would not find the restored disk by itself. What was done, or why not.

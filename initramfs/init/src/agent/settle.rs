@@ -1,0 +1,158 @@
+//! A restore that was begun before the machine's last start: what became of it, only the disk can tell.
+//!
+//! The engine takes both partition tables away before it writes anything else, and puts them back last of all:
+//!
+//! | table | differs from the master | so |
+//! | --- | --- | --- |
+//! | none | | it was cut in the middle: it goes on |
+//! | there | nothing | it had ended and its report was lost: it is done |
+//! | there | something | it had ended and somebody has used the disk since, or it had not begun to write: a person decides |
+
+use imager::{
+    Error, ErrorKind, Result,
+    disk::ReadAt,
+    exchange::MasterSource,
+    partition::{Table, read_table},
+    progress::Progress,
+    restore::{RestoreOptions, Restored, restore},
+    target::Target,
+};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// What became of a restore.
+#[derive(Debug)]
+pub enum Settled {
+    /// It was cut in the middle.
+    Cut,
+    /// It had ended: the disk holds the master. Nothing was written.
+    Ended(Box<Restored>),
+    /// The disk has a partition table and is not the master. Nothing was written.
+    Used,
+}
+
+/// Finds out, without writing.
+///
+/// # Errors
+/// What reading the disk or the manifest meets, and what would refuse the restore itself.
+pub fn settle(
+    source: &dyn MasterSource,
+    target: &dyn Target,
+    options: &RestoreOptions,
+    progress: &dyn Progress,
+) -> Result<Settled> {
+    let layout = read_table(&target, target.sector_size())?;
+    if !matches!(layout.table, Table::Gpt(_) | Table::Mbr(_)) {
+        return Ok(Settled::Cut);
+    }
+    let untouched = Untouched {
+        target,
+        differs: AtomicBool::new(false),
+    };
+    match restore(source, &untouched, options, progress) {
+        Ok(restored) => Ok(Settled::Ended(Box::new(restored))),
+        Err(_) if untouched.differs.load(Ordering::Relaxed) => Ok(Settled::Used),
+        Err(error) => Err(error),
+    }
+}
+
+/// A target that lets itself be compared and refuses the first write.
+struct Untouched<'a> {
+    target: &'a dyn Target,
+    differs: AtomicBool,
+}
+
+impl Untouched<'_> {
+    fn refuse(&self) -> Result<()> {
+        self.differs.store(true, Ordering::Relaxed);
+        Err(Error::new(ErrorKind::Refused, "the disk is only compared"))
+    }
+}
+
+impl ReadAt for Untouched<'_> {
+    fn len(&self) -> u64 {
+        self.target.len()
+    }
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.target.read_exact_at(buffer, offset)
+    }
+    fn sector_size(&self) -> u32 {
+        self.target.sector_size()
+    }
+    fn next_data(&self, offset: u64) -> Option<Range<u64>> {
+        self.target.next_data(offset)
+    }
+}
+
+impl Target for Untouched<'_> {
+    fn write_all_at(&self, _bytes: &[u8], _offset: u64) -> Result<()> {
+        self.refuse()
+    }
+    fn zero_range(&self, _range: Range<u64>) -> Result<()> {
+        self.refuse()
+    }
+    fn discard_range(&self, _range: Range<u64>) {}
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+    fn forget(&self) -> Result<()> {
+        self.target.forget()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imager::{
+        Unwatched,
+        capture::{CaptureOptions, capture},
+        store::Store,
+        target::TargetDisk,
+    };
+    use protocol::MasterRef;
+
+    /// A disk of 4 MiB with an MBR and one partition of nothing known.
+    fn disk() -> Vec<u8> {
+        let mut disk: Vec<u8> = (0..4u32 << 20).map(|place| (place / 4096 % 251) as u8).collect();
+        disk[..1 << 20].fill(0);
+        let entry = &mut disk[446..462];
+        entry[4] = 0x83;
+        entry[8..12].copy_from_slice(&2048u32.to_le_bytes());
+        entry[12..16].copy_from_slice(&6144u32.to_le_bytes());
+        disk[510..512].copy_from_slice(&[0x55, 0xAA]);
+        disk
+    }
+
+    #[test]
+    fn a_disk_that_somebody_used_after_its_restore_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::init(&folder.path().join("store")).unwrap();
+        let master = disk();
+        let options = CaptureOptions::new("m".parse().unwrap());
+        capture(&&master[..], &store, &options, &Unwatched).unwrap();
+        let name: MasterRef = "m@1".parse().unwrap();
+        let options = RestoreOptions::new(name, store.public_key());
+        let path = folder.path().join("disk");
+        let settled = |content: &[u8]| {
+            std::fs::write(&path, content).unwrap();
+            let target = TargetDisk::open(&path, content.len() as u64, 512).unwrap();
+            let settled = settle(&store, &target, &options, &Unwatched).unwrap();
+            assert!(std::fs::read(&path).unwrap() == content, "it was written to");
+            settled
+        };
+        assert!(
+            matches!(settled(&master), Settled::Ended(restored) if restored.counts.bytes_written == 0),
+            "only its report was lost"
+        );
+        let mut used = master.clone();
+        used[3 << 20] ^= 1;
+        assert!(matches!(settled(&used), Settled::Used));
+        used[..512].fill(0);
+        assert!(
+            matches!(settled(&used), Settled::Cut),
+            "the table goes first and comes last"
+        );
+    }
+}
