@@ -13,6 +13,7 @@ use crate::{
 };
 use axum::{
     Json, Router,
+    body::HttpBody,
     extract::{FromRequestParts, Request, State},
     http::{StatusCode, request::Parts},
     middleware::{Next, from_fn_with_state},
@@ -28,8 +29,8 @@ use protocol::{
 };
 use serde::Deserialize;
 
-/// Facts of a machine with 256 disks and what is on them.
-const HELLO_MAX_LEN: usize = 20 * 1024 * 1024;
+/// Facts of a machine with 60 full disks and what is on them.
+const HELLO_MAX_LEN: usize = 4 * 1024 * 1024;
 const PROGRESS_MAX_LEN: usize = 16 * 1024;
 /// Four texts of evidence, each character of which may take six bytes of JSON.
 const REPORT_MAX_LEN: usize = 4 * 6 * Evidence::MAX_LEN + 256 * 1024;
@@ -53,7 +54,14 @@ pub fn agent_router(control: Control) -> Router {
 
 /// Exchanges a boot token for a session key.
 async fn hello(State(control): State<Control>, request: Request) -> Result<Json<HelloReply>, Refusal> {
-    let body = read_body(request.into_body(), HELLO_MAX_LEN).await?;
+    let body = request.into_body();
+    // A body that does not say how long it is may become as long as any.
+    let declared = HttpBody::size_hint(&body).upper();
+    let len = declared.and_then(|len| usize::try_from(len).ok());
+    let _room = control
+        .room_for_hello(len.unwrap_or(HELLO_MAX_LEN).min(HELLO_MAX_LEN))
+        .await?;
+    let body = read_body(body, HELLO_MAX_LEN).await?;
     // Before the rest: an agent of another version may say the rest differently.
     let Spoken { protocol } = parse_json(&body)?;
     if protocol != AGENT_PROTOCOL {

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use catalog::{Catalog, Time};
 use depot::server::DepotServer;
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How often work that comes with time is done.
 const TICK: Duration = Duration::from_secs(3);
@@ -17,6 +17,12 @@ const TICK: Duration = Duration::from_secs(3);
 const HASHING: usize = 2;
 /// How long a log-in waits for its turn.
 const HASHING_WAIT: Duration = Duration::from_secs(10);
+
+/// What hellos may take of the memory at the same time, in KiB. They come from strangers: whose they are is known only when
+/// they were read.
+const HELLO_ROOM_KIB: u32 = 32 * 1024;
+/// How long a hello waits for its room.
+const HELLO_WAIT: Duration = Duration::from_secs(10);
 
 /// What every handler shares; cheap to clone.
 #[derive(Clone)]
@@ -28,6 +34,7 @@ struct Shared {
     appliance: Arc<dyn Appliance>,
     hub: Hub,
     hashing: Semaphore,
+    hello_room: Semaphore,
     metrics_token: Option<String>,
     started_at: Time,
 }
@@ -79,6 +86,7 @@ impl Control {
             appliance,
             hub,
             hashing: Semaphore::new(HASHING),
+            hello_room: Semaphore::new(HELLO_ROOM_KIB as usize),
             metrics_token,
             started_at,
         }))
@@ -147,6 +155,23 @@ impl Control {
             Ok(outcome) => outcome.map_err(Into::into),
             Err(error) => Err(Refusal::internal(error)),
         }
+    }
+
+    /// Room in memory for a hello of this length, kept until what comes back is dropped.
+    pub(crate) async fn room_for_hello(&self, len: usize) -> Result<SemaphorePermit<'_>, Refusal> {
+        let busy = || {
+            Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too many machines say hello at once",
+                "wait: the machine tries again by itself",
+            )
+            .with_retry_after(5)
+        };
+        let kib = u32::try_from(len.div_ceil(1024)).unwrap_or(HELLO_ROOM_KIB);
+        let room = self.0.hello_room.acquire_many(kib.clamp(1, HELLO_ROOM_KIB));
+        let room = tokio::time::timeout(HELLO_WAIT, room).await;
+        room.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     /// The same for what hashes a password: only a few at a time.

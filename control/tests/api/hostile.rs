@@ -30,7 +30,7 @@ async fn a_body_of_100_megabytes_is_refused_before_it_is_read() {
     let site = Site::new().await;
     let (key, _) = site.enter(1, true).await;
     for (path, most) in [
-        ("/agent/v1/hello", 21),
+        ("/agent/v1/hello", 5),
         ("/agent/v1/report", 5),
         ("/agent/v1/progress", 2),
         ("/api/v1/sessions", 2),
@@ -68,6 +68,47 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let body = Body::from_stream(tokio_stream::pending::<Result<Bytes, Infallible>>());
     let request = Request::post("/agent/v1/hello").body(body).unwrap();
     site.send_agent(request).await.is_problem(408, "body-too-slow");
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_who_send_slowly_fill_no_more_memory_than_is_set_aside_for_them() {
+    let site = Site::without_people();
+    let stranger = |_| {
+        let body = Body::from_stream(tokio_stream::pending::<Result<Bytes, Infallible>>());
+        site.send_agent(Request::post("/agent/v1/hello").body(body).unwrap())
+    };
+    let answers = futures_of((0..9).map(stranger)).await;
+    let with_status = |status: u16| {
+        answers
+            .iter()
+            .filter(|answer| answer.status.as_u16() == status)
+            .count()
+    };
+    assert_eq!((with_status(408), with_status(503)), (8, 1));
+    // Those are gone: whoever comes now is heard.
+    site.hello(&hello(1, true, "invented".into()))
+        .await
+        .is_problem(401, "token-unknown");
+}
+
+/// Waits for all of them at once.
+async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, output) in &mut running {
+            if output.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
+            }
+        }
+        match running.iter().all(|(_, output)| output.is_some()) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, output)| output).collect()
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
