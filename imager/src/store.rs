@@ -250,7 +250,11 @@ impl Store {
         let id = PackId::generate()?;
         let created = now_unix_ms();
         let header = pack::header(id, created);
-        self.storage.append(&id.open_name(), &header)?;
+        if let Err(error) = self.storage.append(&id.open_name(), &header) {
+            // No trace of a pack that never was.
+            let _ = self.storage.delete(&id.open_name());
+            return Err(error);
+        }
         let number = self.index_mut().add_empty_pack(id, created, false);
         Ok(GrowingPack {
             number,

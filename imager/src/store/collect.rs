@@ -49,6 +49,16 @@ pub struct Collected {
     pub notes: Vec<String>,
 }
 
+/// What of a pack is needed.
+struct Living {
+    /// Frames that hold living chunks: their share of bytes, and which chunks.
+    frames: BTreeMap<u32, (u64, Vec<ChunkId>)>,
+    /// Its table, or a frame of it, is known to be damaged.
+    damaged: bool,
+    /// A master needs a chunk that was only in a damaged frame: nothing that may still help is thrown away.
+    lost: bool,
+}
+
 /// A pack of which less than this many percent live is written anew.
 const LIVE_PERCENT_MIN: u64 = 60;
 
@@ -60,23 +70,38 @@ impl Store {
     /// it needs is not known.
     pub fn collect_garbage(&self, options: CollectOptions, progress: &dyn Progress) -> Result<Collected> {
         let writer = self.writer()?;
-        let _no_readers = if options.grace.is_zero() {
-            self.lock_out_readers()?
-        } else {
-            None
+        let bytes_before = self.bytes_of_packs();
+        let _no_readers = match self.lock_out_readers() {
+            // Whoever collects from time to time comes back; another process that reads must not lose its packs.
+            Err(error) if error.kind() == ErrorKind::Busy && !options.grace.is_zero() => {
+                return Ok(Collected {
+                    bytes_before,
+                    bytes_after: bytes_before,
+                    notes: vec![format!("nothing was removed: {}", error.chain())],
+                    ..Collected::default()
+                });
+            }
+            answer => answer?,
         };
         let _one_at_a_time = lock(&writer.masters);
         let mut collected = Collected {
-            bytes_before: self.bytes_of_packs(),
+            bytes_before,
             ..Collected::default()
         };
+        let deleted = self.storage.list(DELETED)?;
+        let mut needed = self.storage.list(KEPT)?;
+        if options.keep_deleted {
+            needed.extend_from_slice(&deleted);
+        }
+        let (segments, chunks) = self.mark(&needed, progress)?;
         if !options.keep_deleted {
-            for object in self.storage.list(DELETED)? {
+            for object in deleted {
                 self.storage.delete(&object)?;
                 collected.masters_removed += 1;
             }
+            // No power cut brings one of them back when what it needs is gone.
+            self.storage.commit()?;
         }
-        let (segments, chunks) = self.mark(progress)?;
         self.sweep_segments(&segments, options, &mut collected)?;
         self.sweep_packs(&chunks, options, progress, &mut collected)?;
         self.storage.commit()?;
@@ -84,14 +109,16 @@ impl Store {
         Ok(collected)
     }
 
-    /// Every segment and chunk that a kept (or still deleted) master needs.
-    fn mark(&self, progress: &dyn Progress) -> Result<(HashSet<SegmentId>, HashSet<[u8; 16]>)> {
+    /// Every segment and chunk that these masters need.
+    fn mark(
+        &self,
+        masters: &[String],
+        progress: &dyn Progress,
+    ) -> Result<(HashSet<SegmentId>, HashSet<[u8; 16]>)> {
         let mut segments = HashSet::new();
         let mut chunks = HashSet::new();
-        let mut objects = self.storage.list(KEPT)?;
-        objects.extend(self.storage.list(DELETED)?);
-        for object in objects {
-            let (root, _) = self.read_root(&object)?;
+        for object in masters {
+            let (root, _) = self.read_root(object)?;
             for reference in &root.segments {
                 progress.check_cancelled()?;
                 if segments.insert(reference.id) {
@@ -138,29 +165,44 @@ impl Store {
         collected: &mut Collected,
     ) -> Result<()> {
         let candidates = self.candidates(options);
-        // Living bytes of each pack: a frame counts as far as its chunks are looked for here.
+        let marks = self.storage.list("damaged/")?;
+        let mut dead = Vec::new();
         let mut doomed = Vec::new();
         for (number, bytes) in candidates {
             progress.check_cancelled()?;
-            let Ok(frames) = self.living_frames(number, living) else {
+            let name = self.name_of(number);
+            let Ok(pack) = self.living_frames(number, living, &marks) else {
                 collected
                     .notes
-                    .push(format!("a damaged pack was left alone: {}", self.name_of(number)));
+                    .push(format!("a damaged pack was left alone: {name}"));
                 continue;
             };
-            let live: u64 = frames.values().map(|(bytes, _)| bytes).sum();
-            if live * 100 < bytes * LIVE_PERCENT_MIN {
-                doomed.push((number, frames));
+            if pack.lost {
+                collected.notes.push(format!(
+                    "{name} was left alone: something in it is damaged that a master needs; capture the same content again, \
+                     or delete that master, then collect again"
+                ));
+                continue;
             }
+            let live: u64 = pack.frames.values().map(|(bytes, _)| bytes).sum();
+            if pack.frames.is_empty() {
+                dead.push(number);
+            } else if pack.damaged || live * 100 < bytes * LIVE_PERCENT_MIN {
+                doomed.push((number, pack.frames));
+            }
+        }
+        // First what needs no room: on a full disk this makes the room for the rest.
+        for number in dead {
+            self.remove_pack(number)?;
+            collected.packs_removed += 1;
         }
         let total = doomed.len() as u64;
         let mut removable = Vec::new();
         for (done, (number, frames)) in (1..).zip(doomed) {
             progress.report(Phase::Writing, done, total);
-            let rewritten = !frames.is_empty();
             match self.rewrite(number, &frames) {
                 Ok(()) => {
-                    collected.packs_rewritten += u64::from(rewritten);
+                    collected.packs_rewritten += 1;
                     removable.push(number);
                 }
                 Err(error) if error.kind() == ErrorKind::Damaged => collected.notes.push(format!(
@@ -168,6 +210,14 @@ impl Store {
                     self.name_of(number),
                     error.chain()
                 )),
+                Err(error) if error.kind() == ErrorKind::Full => {
+                    collected.notes.push(format!(
+                        "there is no room to write anew what lives in {}: {}",
+                        self.name_of(number),
+                        error.chain()
+                    ));
+                    break;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -180,7 +230,7 @@ impl Store {
         Ok(())
     }
 
-    /// Finished packs that are old enough and promised to nobody.
+    /// Packs that are old enough and promised to nobody. Unfinished ones only when nobody else can use the store.
     fn candidates(&self, options: CollectOptions) -> Vec<(u32, u64)> {
         let promised = self
             .writer
@@ -199,49 +249,56 @@ impl Store {
             }
         });
         if let Some(pack) = growing {
-            // It cannot be finished only when the storage fails, and then everything after this fails too.
+            // On a full disk it stays as it is, and is looked through all the same.
             let _ = self.finish_pack(&pack);
         }
         self.index()
             .packs()
             .filter(|(number, pack)| {
-                pack.sealed
-                    && (options.grace.is_zero()
-                        || pack.created_unix_ms <= oldest
-                            && promised
-                                .get(number)
-                                .is_none_or(|when| when.elapsed() > options.grace))
+                options.grace.is_zero()
+                    || pack.sealed
+                        && pack.created_unix_ms <= oldest
+                        && promised
+                            .get(number)
+                            .is_none_or(|when| when.elapsed() > options.grace)
             })
             .map(|(number, pack)| (number, pack.bytes))
             .collect()
     }
 
-    /// Frames of a pack that hold living chunks: their share of bytes, and which chunks.
-    fn living_frames(
-        &self,
-        number: u32,
-        living: &HashSet<[u8; 16]>,
-    ) -> Result<BTreeMap<u32, (u64, Vec<ChunkId>)>> {
-        let contents = super::pack::read_contents(&*self.storage, &self.name_of(number))?;
+    /// What of a pack lives: a frame counts as far as its chunks are looked for here.
+    fn living_frames(&self, number: u32, living: &HashSet<[u8; 16]>, marks: &[String]) -> Result<Living> {
+        let name = self.name_of(number);
+        let contents = super::pack::read_contents(&*self.storage, &name)?;
         let index = self.index();
-        let mut frames = BTreeMap::new();
+        let sealed = index.pack(number).is_some_and(|pack| pack.sealed);
+        let of_this_pack = format!("damaged/{}-", contents.id);
+        let mut answer = Living {
+            frames: BTreeMap::new(),
+            damaged: sealed && contents.table_damage.is_some()
+                || marks.iter().any(|mark| mark.starts_with(&of_this_pack)),
+            lost: false,
+        };
         for (frame, record) in (0u32..).zip(&contents.frames) {
             let plain: u64 = record.chunks.iter().map(|(_, len)| u64::from(*len)).sum();
-            let here: Vec<(ChunkId, u32)> = record
-                .chunks
-                .iter()
-                .filter(|(id, _)| {
-                    living.contains(&key(id)) && index.find(id) == Some(Location { pack: number, frame })
-                })
-                .copied()
-                .collect();
-            let live: u64 = here.iter().map(|(_, len)| u64::from(*len)).sum();
+            let mut here = Vec::new();
+            let mut live = 0;
+            for (id, len) in record.chunks.iter().filter(|(id, _)| living.contains(&key(id))) {
+                match index.find(id) {
+                    None => answer.lost = true,
+                    Some(place) if place == (Location { pack: number, frame }) => {
+                        here.push(*id);
+                        live += u64::from(*len);
+                    }
+                    Some(_) => {}
+                }
+            }
             if live > 0 {
                 let bytes = u64::from(record.len) * live / plain.max(1);
-                frames.insert(frame, (bytes, here.into_iter().map(|(id, _)| id).collect()));
+                answer.frames.insert(frame, (bytes, here));
             }
         }
-        Ok(frames)
+        Ok(answer)
     }
 
     fn rewrite(&self, number: u32, frames: &BTreeMap<u32, (u64, Vec<ChunkId>)>) -> Result<()> {
@@ -285,7 +342,13 @@ impl Store {
     fn name_of(&self, number: u32) -> String {
         self.index()
             .pack(number)
-            .map(|pack| pack.id.sealed_name())
+            .map(|pack| {
+                if pack.sealed {
+                    pack.id.sealed_name()
+                } else {
+                    pack.id.open_name()
+                }
+            })
             .unwrap_or_default()
     }
 

@@ -132,6 +132,10 @@ impl PackStorage for FolderStorage {
         let path = self.path(name)?;
         if let Ok(there) = fs::read(&path) {
             if there == bytes {
+                // Whoever put it may have been stopped before its name was durable.
+                lock(&self.dirty)
+                    .folders
+                    .extend(path.parent().map(Path::to_owned));
                 return Ok(());
             }
             return Err(Error::new(

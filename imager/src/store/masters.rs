@@ -174,8 +174,11 @@ impl Store {
         Ok((root, signed))
     }
 
-    /// Whether everything that a root names is there.
-    fn check_complete(&self, root: &Root) -> Result<()> {
+    /// Checks that everything a root names is there, as far as is known without reading the chunks.
+    ///
+    /// # Errors
+    /// The first segment or chunk that lacks or is known to be damaged.
+    pub fn check_complete(&self, root: &Root) -> Result<()> {
         let damaged =
             |why: String| Error::new(ErrorKind::Damaged, format!("the manifest of {} {why}", root.name));
         root.check()?;

@@ -228,6 +228,21 @@ pub fn read_contents(storage: &dyn PackStorage, name: &str) -> Result<Contents> 
     }
 }
 
+/// The frames of a pack whose own header is damaged, found by theirs.
+///
+/// # Errors
+/// The object cannot be read, or is longer than any pack.
+pub(super) fn scan_frames(storage: &dyn PackStorage, name: &str) -> Result<Vec<FrameRecord>> {
+    let length = storage.len(name)?.unwrap_or(0);
+    if length > MAX_LEN {
+        return Err(Error::new(
+            ErrorKind::Damaged,
+            format!("pack {name} is damaged: it is longer than any pack"),
+        ));
+    }
+    Ok(scan(storage, name, length)?.0)
+}
+
 /// Reads one frame of a pack. Its header is checked, its chunks are not.
 ///
 /// # Errors

@@ -114,6 +114,12 @@ impl Store {
         let mut store = Self::with_storage(Box::new(FolderStorage::new(folder)), key)?;
         store._locks = locks;
         store.folder = Some(folder.to_owned());
+        if access == Access::Write {
+            // Left by a writer that was stopped between writing and naming; nobody else writes now.
+            for name in store.storage.list("unnamed/")? {
+                store.storage.delete(&name)?;
+            }
+        }
         Ok(store)
     }
 
@@ -170,11 +176,15 @@ impl Store {
         };
         match file.try_lock() {
             Ok(()) => Ok(Some(NoReaders(file))),
-            Err(TryLockError::WouldBlock) => Err(Error::new(
-                ErrorKind::Busy,
-                format!("somebody reads from the store {}", folder.display()),
-            )
-            .with_remedy("wait until the restore or the check has ended, then try again")),
+            Err(TryLockError::WouldBlock) => {
+                // A conversion that fails has given up the lock that was there (flock(2)).
+                let _ = file.try_lock_shared();
+                Err(Error::new(
+                    ErrorKind::Busy,
+                    format!("somebody reads from the store {}", folder.display()),
+                )
+                .with_remedy("wait until the restore or the check has ended, then try again"))
+            }
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
@@ -184,6 +194,8 @@ impl Store {
         let mut index = Index::default();
         let mut warnings = Vec::new();
         let mut sealed = HashSet::new();
+        // Listed first: a pack that a writer finishes meanwhile is then in this list or in the other, never in none.
+        let open = self.storage.list("open/")?;
         for name in self.storage.list("packs/")? {
             match pack::read_contents(&*self.storage, &name) {
                 Ok(contents) => {
@@ -199,7 +211,7 @@ impl Store {
             }
         }
         let mut salvage = Vec::new();
-        for name in self.storage.list("open/")? {
+        for name in open {
             if PackId::from_name(&name).is_some_and(|id| sealed.contains(&id)) {
                 continue;
             }
@@ -213,9 +225,13 @@ impl Store {
         self.warnings = warnings;
         if self.writer.is_some() {
             self.finish_old_packs()?;
-            salvage
-                .iter()
-                .try_for_each(|(name, frames)| self.salvage(name, frames))?;
+            for (name, frames) in &salvage {
+                match self.salvage(name, frames) {
+                    // It waits, untouched, until there is room; `gc` makes some.
+                    Err(error) if error.kind() == ErrorKind::Full => self.warnings.push(error.chain()),
+                    answer => answer?,
+                }
+            }
         }
         Ok(())
     }
@@ -233,8 +249,25 @@ impl Store {
         let mut contents = match pack::read_contents(&*self.storage, name) {
             Ok(contents) => contents,
             Err(error) if is_writer && error.kind() == ErrorKind::Damaged => {
-                // Not even its header is there: nothing was in it yet.
-                return self.storage.delete(name).map(|()| None);
+                // Its header is gone; the frames in it, if there are any, prove themselves.
+                let frames = pack::scan_frames(&*self.storage, name)?;
+                return Ok(Some(self.keep_true_frames(name, frames)?));
+            }
+            Err(error) if !is_writer && error.kind() == ErrorKind::Missing => {
+                // The writer finished it since it was listed, or it was empty and is gone.
+                let Some(id) = PackId::from_name(name) else {
+                    return Ok(None);
+                };
+                match pack::read_contents(&*self.storage, &id.sealed_name()) {
+                    Ok(contents) => {
+                        index.add_pack(&contents, true, |frame| {
+                            !damaged.contains(&damage_mark(contents.id, frame.offset))
+                        });
+                    }
+                    Err(error) if error.kind() == ErrorKind::Missing => {}
+                    Err(error) => return Err(error),
+                }
+                return Ok(None);
             }
             Err(error) => return Err(error),
         };
@@ -247,10 +280,7 @@ impl Store {
                     follows
                 })
             };
-            contents.frames.retain(|record| {
-                pack::read_frame(&*self.storage, name, record.offset, record.len)
-                    .is_ok_and(|mut frame| frame.verify().is_ok())
-            });
+            contents.frames = self.keep_true_frames(name, contents.frames)?;
             if !next_to_each_other(&contents.frames) {
                 return Ok(Some(contents.frames));
             }
@@ -275,6 +305,21 @@ impl Store {
             }
         }
         Ok(None)
+    }
+
+    /// Those frames whose chunks are what their ids say. What merely could not be read is an error: it may be true.
+    fn keep_true_frames(&self, name: &str, frames: Vec<FrameRecord>) -> Result<Vec<FrameRecord>> {
+        let mut kept = Vec::with_capacity(frames.len());
+        for record in frames {
+            let checked = pack::read_frame(&*self.storage, name, record.offset, record.len)
+                .and_then(|mut frame| frame.verify());
+            match checked {
+                Ok(()) => kept.push(record),
+                Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Version) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(kept)
     }
 
     /// Moves the good frames of an unfinished pack to another one and removes it.
@@ -309,12 +354,17 @@ impl Store {
             .collect();
         for (number, id) in old {
             let contents = pack::read_contents(&*self.storage, &id.open_name())?;
-            self.finish_pack(&GrowingPack {
+            let finished = self.finish_pack(&GrowingPack {
                 number,
                 id,
                 len: contents.frames_end,
                 frames: contents.frames,
-            })?;
+            });
+            match finished {
+                // It stays readable as it is, and the store must open: how else could anybody make room?
+                Err(error) if error.kind() == ErrorKind::Full => {}
+                answer => answer?,
+            }
         }
         Ok(())
     }

@@ -430,3 +430,158 @@ fn a_reader_that_opened_before_a_pack_was_finished_still_reads() {
     assert!(!store.storage().list("packs/").unwrap().is_empty());
     assert_eq!(put_back(&reader, "a", disk.len()).unwrap(), disk);
 }
+
+#[test]
+fn an_unfinished_pack_whose_own_header_is_damaged_still_gives_its_frames() {
+    let (storage, key) = known_store();
+    let store = reopen(&storage, &key).unwrap();
+    let disk = noise(1, 3 << 20);
+    keep(&store, "a", &disk).unwrap();
+    drop(store);
+    storage.damage(&storage.list("open/").unwrap().remove(0), 3);
+    let store = reopen(&storage, &key).unwrap();
+    assert_eq!(put_back(&store, "a", disk.len()).unwrap(), disk);
+    assert!(store.verify(&Unwatched).unwrap().ok);
+}
+
+/// Something happens to the storage while it is used.
+struct Meddled {
+    storage: ForgetfulStorage,
+    /// Every unfinished pack is finished right after the finished ones were listed.
+    finishes: bool,
+    /// Nothing as long as a frame can be read.
+    unreadable: bool,
+}
+
+impl PackStorage for Meddled {
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.storage.put(name, bytes)
+    }
+    fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {
+        if self.unreadable && len > 100_000 {
+            return Err(Error::new(ErrorKind::Io, "the medium does not answer"));
+        }
+        self.storage.get_range(name, offset, len)
+    }
+    fn len(&self, name: &str) -> Result<Option<u64>> {
+        self.storage.len(name)
+    }
+    fn list(&self, prefix: &str) -> Result<Vec<String>> {
+        let names = self.storage.list(prefix);
+        if self.finishes && prefix == "packs/" {
+            for open in self.storage.list("open/")? {
+                self.storage
+                    .seal(&open, &PackId::from_name(&open).unwrap().sealed_name())?;
+            }
+        }
+        names
+    }
+    fn delete(&self, name: &str) -> Result<()> {
+        self.storage.delete(name)
+    }
+    fn commit(&self) -> Result<()> {
+        self.storage.commit()
+    }
+    fn append(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.storage.append(name, bytes)
+    }
+    fn seal(&self, unfinished: &str, name: &str) -> Result<()> {
+        self.storage.seal(unfinished, name)
+    }
+    fn truncate(&self, unfinished: &str, len: u64) -> Result<()> {
+        self.storage.truncate(unfinished, len)
+    }
+}
+
+#[test]
+fn a_pack_that_is_finished_while_a_reader_opens_is_not_overlooked() {
+    let (storage, key) = known_store();
+    let disk = noise(1, 1 << 20);
+    keep(&reopen(&storage, &key).unwrap(), "a", &disk).unwrap();
+    let meddled = Meddled {
+        storage,
+        finishes: true,
+        unreadable: false,
+    };
+    let reader = Store::with_storage(Box::new(meddled), None).unwrap();
+    assert_eq!(put_back(&reader, "a", disk.len()).unwrap(), disk);
+}
+
+#[test]
+fn what_cannot_be_read_for_a_moment_is_not_thrown_away() {
+    let (storage, key) = known_store();
+    let disk = noise(1, 1 << 20);
+    keep(&reopen(&storage, &key).unwrap(), "a", &disk).unwrap();
+    let meddled = Meddled {
+        storage: storage.clone(),
+        finishes: false,
+        unreadable: true,
+    };
+    let store = Store::with_storage(Box::new(meddled), Some(SecretKey::from_pem(&key).unwrap())).unwrap();
+    assert!(
+        store.warnings()[0].contains("does not answer"),
+        "{:?}",
+        store.warnings()
+    );
+    drop(store);
+    let store = reopen(&storage, &key).unwrap();
+    assert_eq!(put_back(&store, "a", disk.len()).unwrap(), disk);
+}
+
+#[test]
+fn healed_damage_leaves_with_the_garbage_and_damage_that_a_master_needs_stays() {
+    let (storage, key) = known_store();
+    let store = reopen(&storage, &key).unwrap();
+    let disk = noise(1, 3 << 20);
+    keep(&store, "a", &disk).unwrap();
+    storage.damage(&storage.list("open/").unwrap().remove(0), 200_000);
+    assert!(!store.verify(&Unwatched).unwrap().ok);
+    let collected = store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
+    assert_eq!(collected.packs_removed, 0);
+    assert!(
+        collected.notes[0].contains("capture the same content again"),
+        "{collected:?}"
+    );
+    keep(&store, "b", &disk).unwrap();
+    assert!(!store.verify(&Unwatched).unwrap().ok);
+    store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
+    let report = store.verify(&Unwatched).unwrap();
+    assert!(report.ok, "{report:?}");
+    assert_eq!(put_back(&store, "a", disk.len()).unwrap(), disk);
+}
+
+#[test]
+fn on_a_full_storage_garbage_is_still_collected() {
+    let (storage, key) = known_store();
+    let store = reopen(&storage, &key).unwrap();
+    // More than one pack, and a master that lives at the end of the last.
+    keep(&store, "dead", &noise(1, 40 << 20)).unwrap();
+    let small = noise(2, 400_000);
+    keep(&store, "small", &small).unwrap();
+    store.delete(&name("dead"), 1).unwrap();
+    storage.leave_room(Some(10));
+    let collected = store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
+    assert!(
+        collected.bytes_after < collected.bytes_before / 2,
+        "{collected:?}"
+    );
+    assert!(collected.notes[0].contains("no room"), "{collected:?}");
+    storage.leave_room(None);
+    let collected = store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
+    assert!(collected.bytes_after < 500_000, "{collected:?}");
+    assert_eq!(put_back(&store, "small", small.len()).unwrap(), small);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_stops_the_collection_before_anything_is_removed() {
+    let (storage, key) = known_store();
+    let store = reopen(&storage, &key).unwrap();
+    let disk = noise(1, 300_000);
+    keep(&store, "a", &disk).unwrap();
+    store.delete(&name("a"), 1).unwrap();
+    keep(&store, "b", &noise(2, 300_000)).unwrap();
+    storage.damage(&storage.list("masters/").unwrap().remove(0), 200);
+    store.collect_garbage(AT_ONCE, &Unwatched).unwrap_err();
+    store.undelete(&name("a"), 1).unwrap();
+    assert_eq!(put_back(&store, "a", disk.len()).unwrap(), disk);
+}
