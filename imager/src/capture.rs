@@ -10,6 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     exchange::ChunkSink,
     inspect,
+    partition::RepairedDisk,
     progress::{Phase, Progress},
 };
 use protocol::{
@@ -98,9 +99,26 @@ pub fn capture(
         return Err(Error::new(ErrorKind::Refused, "the source is empty")
             .with_remedy("name a disk, a partition or an image"));
     }
+    if !matches!(source.sector_size(), 512 | 4096) {
+        return Err(Error::new(
+            ErrorKind::SectorSize,
+            format!("the source has sectors of {} bytes", source.sector_size()),
+        )
+        .with_remedy("only disks with sectors of 512 or 4096 bytes can be captured"));
+    }
     progress.report(Phase::Inspecting, 0, size);
     let examined = inspect::examine(source)?;
-    let plan = plan::Plan::new(source, &examined, options.as_raw)?;
+    let mut plan = plan::Plan::new(source, &examined, options.as_raw)?;
+    let repaired = if options.as_raw {
+        None
+    } else {
+        RepairedDisk::new(source, &examined.layout)
+    };
+    if repaired.is_some() {
+        plan.notes
+            .push("the master holds the partition table whole, both copies".to_owned());
+    }
+    let source = repaired.as_ref().map_or(source, |disk| disk as &dyn ReadAt);
     let workers = worker_count(options.workers);
     let settings = pipeline::Settings {
         workers,

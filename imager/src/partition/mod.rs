@@ -10,10 +10,12 @@
 
 pub mod gpt;
 pub mod mbr;
+mod repaired;
 mod scan;
 
 pub use gpt::{Gpt, GptImage, relocate_backup};
 pub use mbr::Mbr;
+pub(crate) use repaired::RepairedDisk;
 pub use scan::{detect_sector_size, read_table};
 
 use serde::Serialize;
@@ -207,19 +209,29 @@ impl Layout {
         }
     }
 
-    /// Byte ranges of the backup table as it belongs on this disk: at its end. Empty unless the table is a GPT.
+    /// Byte ranges of the backup table as it belongs on this disk: its last whole sectors. Empty unless the table is a GPT,
+    /// or if something else stands there (the disk lost its end).
     #[must_use]
     pub fn backup_table(&self) -> Vec<Range<u64>> {
         match &self.table {
             Table::Gpt(gpt) => {
                 let length = gpt.backup_bytes(self.sector_size_bytes);
-                std::iter::once(self.disk_bytes.saturating_sub(length)..self.disk_bytes).collect()
+                let end = self.disk_bytes - self.disk_bytes % u64::from(self.sector_size_bytes).max(1);
+                let place = end.saturating_sub(length)..end;
+                let is_taken = self
+                    .partitions
+                    .iter()
+                    .map(|one| &one.bytes)
+                    .any(|bytes| bytes.end > place.start)
+                    || self.primary_table().iter().any(|range| range.end > place.start);
+                std::iter::once(place).filter(|_| !is_taken).collect()
             }
             _ => Vec::new(),
         }
     }
 
-    /// Length of the smallest disk that holds all this: the last partition's end plus the backup table.
+    /// Length of the smallest disk that holds all this: the last partition's end plus the backup table; a disk that has
+    /// no room for that holds it nevertheless.
     #[must_use]
     pub fn smallest_disk_bytes(&self) -> u64 {
         let end = self
@@ -243,6 +255,7 @@ impl Layout {
                     .unwrap_or(0);
                 end.max(tables)
                     .saturating_add(gpt.backup_bytes(self.sector_size_bytes))
+                    .min(self.disk_bytes)
             }
         }
     }
