@@ -243,10 +243,11 @@ impl Run<'_> {
     fn invalidate(&self, root: &Root, differences: &Differences) -> Result<Vec<ByteRange>> {
         let size = self.target.len();
         let sector = u64::from(root.sector_size);
+        let end = size - size % sector.max(1);
         let mut tables = vec![
             // Protective MBR and primary header of whatever was there, and its backup header.
             0..(2 * sector).min(size),
-            size.saturating_sub(sector)..size,
+            (end.saturating_sub(sector))..end,
         ];
         tables.extend(
             root.primary_table

@@ -43,6 +43,11 @@ pub trait Target: ReadAt {
     fn forget(&self) -> Result<()>;
 }
 
+/// No page of a block device's cache is larger; a multiple of every sector size.
+const PAGE: u64 = 64 << 10;
+/// Zeros written in one go.
+const ZEROS_LEN: u64 = 1 << 20;
+
 /// A block device or an image file, opened for a restore.
 pub struct TargetDisk {
     file: File,
@@ -110,6 +115,13 @@ impl TargetDisk {
         if size == 0 {
             file.set_len(disk_size).map_err(failed)?;
             size = disk_size;
+            if kind.is_none() {
+                // Its name, too, must survive a power cut; a folder that cannot be opened has no way to say so.
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                if let Ok(folder) = File::open(folder.unwrap_or(Path::new("."))) {
+                    folder.sync_all().map_err(failed)?;
+                }
+            }
         }
         Ok(Self {
             file,
@@ -118,6 +130,33 @@ impl TargetDisk {
             sector_size,
             regular: true,
         })
+    }
+
+    /// Zeroes a range of a block device: whole pages by the device, what is left at both ends through the page cache.
+    ///
+    /// The device zeroes beside the page cache. Another thread that writes the other half of a page at that moment may
+    /// have read the old bytes into it, and they would come back when the page is written out.
+    fn zero_device(&self, range: Range<u64>) -> Result<()> {
+        let inner = whole_pages(&range);
+        if inner.is_empty() || device::zero_out(&self.file, inner.clone()).is_err() {
+            return self.write_zeros(range);
+        }
+        self.write_zeros(range.start..inner.start)?;
+        self.write_zeros(inner.end..range.end)
+    }
+
+    fn write_zeros(&self, range: Range<u64>) -> Result<()> {
+        let length = (range.end - range.start).min(ZEROS_LEN);
+        let zeros = vec![0u8; usize::try_from(length).unwrap_or(0)];
+        let mut offset = range.start;
+        while offset < range.end {
+            let length = usize::try_from(range.end - offset)
+                .unwrap_or(usize::MAX)
+                .min(zeros.len());
+            self.write_all_at(&zeros[..length], offset)?;
+            offset += length as u64;
+        }
+        Ok(())
     }
 
     fn write_failed(&self, range: &Range<u64>, error: std::io::Error) -> Error {
@@ -184,34 +223,23 @@ impl Target for TargetDisk {
         if range.end > self.size {
             return Err(self.write_failed(&range, std::io::Error::other("it reaches behind the end")));
         }
-        let quick = if self.regular {
-            match (i64::try_from(range.start), i64::try_from(range.end - range.start)) {
-                (Ok(start), Ok(length)) => fallocate(
-                    &self.file,
-                    FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
-                    start,
-                    length,
-                )
-                .is_ok(),
-                _ => false,
-            }
-        } else {
-            let sector = u64::from(self.sector_size);
-            is_aligned(&range, sector) && device::zero_out(&self.file, range.clone()).is_ok()
+        if !self.regular {
+            return self.zero_device(range);
+        }
+        let quick = match (i64::try_from(range.start), i64::try_from(range.end - range.start)) {
+            (Ok(start), Ok(length)) => fallocate(
+                &self.file,
+                FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
+                start,
+                length,
+            )
+            .is_ok(),
+            _ => false,
         };
         if quick {
             return Ok(());
         }
-        let zeros = vec![0u8; 1 << 20];
-        let mut offset = range.start;
-        while offset < range.end {
-            let length = usize::try_from(range.end - offset)
-                .unwrap_or(usize::MAX)
-                .min(zeros.len());
-            self.write_all_at(&zeros[..length], offset)?;
-            offset += length as u64;
-        }
-        Ok(())
+        self.write_zeros(range)
     }
 
     fn discard_range(&self, range: Range<u64>) {
@@ -245,6 +273,12 @@ impl Target for TargetDisk {
     }
 }
 
+/// The pages that lie wholly in a range; empty if there is none.
+fn whole_pages(range: &Range<u64>) -> Range<u64> {
+    let start = range.start.checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
+    start..(range.end - range.end % PAGE)
+}
+
 fn is_aligned(range: &Range<u64>, sector: u64) -> bool {
     range.start.is_multiple_of(sector) && range.end.is_multiple_of(sector)
 }
@@ -259,4 +293,35 @@ fn loop_device_of(path: &Path) -> Option<String> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_pages_are_zeroed_beside_the_cache() {
+        assert_eq!(whole_pages(&(512..4 * PAGE + 512)), PAGE..4 * PAGE);
+        assert_eq!(whole_pages(&(0..PAGE)), 0..PAGE);
+        assert!(whole_pages(&(512..PAGE + 512)).is_empty());
+        assert!(whole_pages(&(u64::MAX - 10..u64::MAX)).is_empty());
+    }
+
+    #[test]
+    fn zeroing_touches_nothing_beside_its_range() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("target");
+        std::fs::write(&path, vec![7; 300_000]).unwrap();
+        let target = TargetDisk::open(&path, 0, 512).unwrap();
+        target.zero_range(512..200_000).unwrap();
+        target.write_zeros(250_000..250_001).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let zero = |at: usize| (512..200_000).contains(&at) || at == 250_000;
+        assert!(
+            bytes
+                .iter()
+                .enumerate()
+                .all(|(at, byte)| (*byte == 0) == zero(at))
+        );
+    }
 }

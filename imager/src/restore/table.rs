@@ -1,6 +1,6 @@
 //! Partition tables: kept in memory, compared whole, written last. On a disk of another size the GPT is made anew.
 
-use super::{Differences, Run, manifest::Placed};
+use super::{Differences, Run, manifest::Placed, write::with_verify};
 use crate::{
     error::{Error, ErrorKind, Result},
     partition,
@@ -70,9 +70,11 @@ impl TableImage {
         Ok(image)
     }
 
-    /// Writes backup, then primary, each durable before the next, and reads them back.
+    /// Writes backup, then primary (its first sectors last), each durable before the next, and reads them back.
     pub(super) fn write(&self, run: &Run<'_>, read_back: ReadBack) -> Result<()> {
-        for ranges in [&self.backup, &self.primary] {
+        // Sector 0 is what a firmware starts from: it comes when everything it points to is durable.
+        let (first, rest) = self.primary.split_at(self.primary.len().min(1));
+        for ranges in [&self.backup, rest, first] {
             for (offset, bytes) in ranges {
                 run.target.write_all_at(bytes, *offset)?;
                 run.counters
@@ -180,7 +182,12 @@ fn fetch(run: &Run<'_>, entries: &[(usize, Placed)]) -> Result<HashMap<ChunkId, 
                 run.counters
                     .bytes_stored
                     .fetch_add(frame.as_bytes().len() as u64, Ordering::Relaxed);
-                for (id, bytes) in frame.decode()?.iter().filter(|(id, _)| ids.contains(id)) {
+                for (id, bytes) in frame
+                    .decode()
+                    .map_err(with_verify)?
+                    .iter()
+                    .filter(|(id, _)| ids.contains(id))
+                {
                     if chunks.insert(id, bytes.to_vec()).is_none() {
                         run.counters
                             .bytes_new

@@ -178,6 +178,42 @@ fn power_cut_at_any_write_never_leaves_half_a_system_and_the_next_run_ends_right
 }
 
 #[test]
+fn a_boot_record_is_there_only_when_every_extended_boot_record_is() {
+    // A primary partition, and an extended one with a logical one in it.
+    let mut master = vec![0u8; 4 << 20];
+    let length = master.len();
+    master[(1 << 20)..length].copy_from_slice(&noise(3, length - (1 << 20)));
+    let mut record = |sector: usize, entries: &[(u8, u32, u32)]| {
+        let bytes = &mut master[sector * 512..][..512];
+        bytes.fill(0);
+        for (index, (kind, first, count)) in entries.iter().enumerate() {
+            let entry = &mut bytes[446 + 16 * index..][..16];
+            entry[4] = *kind;
+            entry[8..12].copy_from_slice(&first.to_le_bytes());
+            entry[12..].copy_from_slice(&count.to_le_bytes());
+        }
+        bytes[510..].copy_from_slice(&[0x55, 0xAA]);
+    };
+    record(0, &[(0x83, 2048, 2048), (0x05, 4096, 4000)]);
+    record(4096, &[(0x83, 64, 2000)]);
+    let store = captured(&master);
+    let whole = RecordingDisk::new(vec![0; master.len()]);
+    put_back(&store, &whole).unwrap();
+    for cut in 0..whole.writes() {
+        let target = RecordingDisk::new(vec![0; master.len()]);
+        target.cut_power_after(cut);
+        put_back(&store, &target).unwrap_err();
+        for seed in 0..6 {
+            let bytes = target.after_power_cut(&mut Chance::new(cut * 8 + seed)).bytes();
+            assert!(
+                bytes[510] == 0 || bytes[4096 * 512..4097 * 512] == master[4096 * 512..4097 * 512],
+                "cut {cut}, seed {seed}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_second_run_fetches_only_what_lacks() {
     let master = master_disk();
     let store = captured(&master);

@@ -181,7 +181,7 @@ impl Run<'_> {
 
     /// Checks every chunk of a frame and writes those that are wanted; what touches is written in one go.
     fn write_frame(&self, wanted: &Wanted, frame: &EncodedFrame, written: &Marks) -> Result<()> {
-        let decoded = frame.decode()?;
+        let decoded = frame.decode().map_err(with_verify)?;
         let mut run: Option<(u64, std::ops::Range<usize>)> = None;
         let mut at = 0usize;
         for (id, bytes) in decoded.iter() {
@@ -235,4 +235,15 @@ impl Run<'_> {
         let total = self.counters.bytes_needed.load(Ordering::Relaxed).max(done);
         self.progress.report(Phase::Writing, done, total);
     }
+}
+
+/// What helps against damage that only shows when a frame is decoded.
+pub(super) fn with_verify(error: Error) -> Error {
+    if error.kind() == ErrorKind::Damaged && error.remedy().is_none() {
+        return error.with_remedy(
+            "`imager verify` names what is damaged and every master that needs it; a capture that sees the same content \
+             heals it",
+        );
+    }
+    error
 }
