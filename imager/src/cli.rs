@@ -5,6 +5,7 @@ mod screen;
 mod work;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use imager::signature::PublicKey;
 use protocol::{MasterName, MasterRef};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -47,8 +48,8 @@ enum Command {
     /// Delete a version of a master. It can be taken back until garbage is collected.
     Delete {
         /// The version.
-        #[arg(value_name = "NAME@VERSION")]
-        master: MasterRef,
+        #[arg(value_name = "NAME@VERSION", value_parser = parse_version)]
+        master: (MasterName, u32),
         /// Take a deleted version back.
         #[arg(long)]
         undo: bool,
@@ -114,7 +115,7 @@ struct Restore {
     read_back: ReadBack,
     /// Public key that must have signed the master, 64 hexadecimal digits; else the store's own.
     #[arg(long)]
-    key: Option<String>,
+    key: Option<PublicKey>,
     /// Threads that compare, decompress and write; 0 means one per core.
     #[arg(long, default_value_t = 0)]
     workers: usize,
@@ -134,6 +135,13 @@ enum ReadBack {
     Sample,
     /// Nothing.
     Off,
+}
+
+/// A master with its version: what deletes guesses nothing.
+fn parse_version(text: &str) -> Result<(MasterName, u32), String> {
+    let master: MasterRef = text.parse().map_err(|error| format!("{error}"))?;
+    let missing = || format!("which version? name it: {master}@1; `imager list` shows them");
+    Ok((master.name.clone(), master.version.ok_or_else(missing)?))
 }
 
 /// Does what the arguments say and prints what came of it.

@@ -373,6 +373,24 @@ fn wrong_words_exit_with_2_what_is_not_there_with_1_and_a_refusal_with_3() {
             .code(),
         Some(2)
     );
+    for words in [
+        &["delete", "x", "--store", &store][..],
+        &[
+            "restore",
+            "x",
+            &place.path("target"),
+            "--store",
+            &store,
+            "--key",
+            "zz",
+        ],
+    ] {
+        assert_eq!(
+            imager_command(words).output().unwrap().status.code(),
+            Some(2),
+            "{words:?}"
+        );
+    }
     assert_eq!(imager(&["show", "nothing", "--store", &store]).0, 1);
     assert_eq!(
         imager(&[
@@ -502,4 +520,37 @@ fn a_killed_capture_and_a_killed_restore_are_resumed() {
         "{restored}"
     );
     assert!(fs::read(&target).unwrap() == fs::read(&disk).unwrap());
+}
+
+#[test]
+fn what_is_not_there_or_signed_by_another_leaves_the_target_as_it_was() {
+    let place = Place::new();
+    let store = place.path("store");
+    fs::write(place.path("disk"), noise(4, 3_000_000)).unwrap();
+    place.capture(Path::new(&place.path("disk")), "master");
+    let target = place.path("target");
+    let key = "00".repeat(32);
+    let (code, answer) = imager(&["restore", "master", &target, "--store", &store, "--key", &key]);
+    assert_eq!((code, answer["error"]["code"].as_str()), (1, Some("signature")));
+    assert!(!Path::new(&target).exists());
+    // A frame is damaged, and since `verify` that is known.
+    let open = place.folder.path().join("store/open");
+    let pack = fs::read_dir(open).unwrap().next().unwrap().unwrap().path();
+    let file = fs::OpenOptions::new().write(true).open(pack).unwrap();
+    file.write_all_at(b"damage", 500_000).unwrap();
+    fs::write(&target, noise(5, 3_000_000)).unwrap();
+    // Before anybody knows, it shows when the frame is decoded; the message says what to do.
+    let (code, answer) = imager(&["restore", "master", &place.path("other"), "--store", &store]);
+    assert_eq!(code, 1);
+    assert!(
+        answer["error"]["remedy"]
+            .as_str()
+            .unwrap()
+            .contains("imager verify"),
+        "{answer}"
+    );
+    assert_eq!(imager(&["verify", "--store", &store]).0, 1);
+    let (code, answer) = imager(&["restore", "master", &target, "--store", &store]);
+    assert_eq!((code, answer["error"]["code"].as_str()), (1, Some("missing")));
+    assert!(fs::read(&target).unwrap() == noise(5, 3_000_000));
 }

@@ -6,15 +6,16 @@ use super::{
     screen::Terminal,
 };
 use imager::{
-    Error, ErrorKind, Result,
+    ErrorKind, Result,
     capture::{CaptureOptions, capture},
     disk::{ReadAt, SourceDisk},
+    exchange::ManifestSource,
     partition,
     restore::{RestoreOptions, restore},
     store::{Access, CollectOptions, Store},
     target::TargetDisk,
 };
-use protocol::{MasterRef, job};
+use protocol::{MasterName, MasterRef, job};
 use std::{path::Path, time::Duration};
 
 /// Does what a command says.
@@ -81,12 +82,11 @@ fn capture_disk(arguments: &Capture) -> Result<Answer> {
 
 fn restore_disk(arguments: &Restore) -> Result<Answer> {
     let store = open(&arguments.store, Access::Read)?;
-    let key = arguments
-        .key
-        .as_ref()
-        .map_or(Ok(store.public_key()), |key| key.parse())?;
+    let key = arguments.key.unwrap_or(store.public_key());
+    // Before the target is touched, or made: a signature that counts, and everything there that the master names.
+    let root = key.open(&store.root(&arguments.master)?)?;
+    store.check_complete(&root)?;
     // The size of a file that has to be made is the master's.
-    let root = store.master(&arguments.master)?;
     let target = TargetDisk::open(&arguments.target, root.disk_size.get(), root.sector_size)?;
     let options = RestoreOptions {
         master: MasterRef {
@@ -136,23 +136,17 @@ fn verify(arguments: &InStore) -> Result<Answer> {
     Ok(Answer::Verified(report))
 }
 
-fn delete(master: &MasterRef, undo: bool, store: &InStore) -> Result<Answer> {
-    let Some(version) = master.version else {
-        return Err(
-            Error::new(ErrorKind::Refused, format!("which version of {master}?"))
-                .with_remedy(format!("name it: {master}@1; `imager list` shows them")),
-        );
-    };
+fn delete((name, version): &(MasterName, u32), undo: bool, store: &InStore) -> Result<Answer> {
     let store = open(store, Access::Write)?;
     if undo {
-        store.undelete(&master.name, version)?;
+        store.undelete(name, *version)?;
     } else {
-        store.delete(&master.name, version)?;
+        store.delete(name, *version)?;
     }
     let state = if undo { "kept" } else { "deleted" };
     Ok(Answer::State(StateAnswer {
-        name: master.name.to_string(),
-        version,
+        name: name.to_string(),
+        version: *version,
         state: state.to_owned(),
     }))
 }
