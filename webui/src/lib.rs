@@ -73,9 +73,10 @@ fn is_place(path: &str) -> bool {
 }
 
 fn encoded(path: &str, accept_encoding: &str) -> Option<Asset> {
-    let accepted = ENCODINGS.iter().filter(|(encoding, _)| accepts(accept_encoding, encoding)).find_map(
-        |(encoding, ending)| Some((Dist::get(&format!("{path}{ending}"))?, Some(*encoding))),
-    );
+    let accepted = ENCODINGS
+        .iter()
+        .filter(|(encoding, _)| accepts(accept_encoding, encoding))
+        .find_map(|(encoding, ending)| Some((Dist::get(&format!("{path}{ending}"))?, Some(*encoding))));
     let (file, encoding) = match accepted {
         Some(found) => found,
         None => (Dist::get(path)?, None),

@@ -55,7 +55,9 @@ async fn curl_and_atftp_get_every_byte_at_every_block_and_window() {
         for option in options {
             atftp.args(["--option", option]);
         }
-        atftp.args(["--get", "-r", &format!("amorce/{name}"), "-l"]).arg(&target);
+        atftp
+            .args(["--get", "-r", &format!("amorce/{name}"), "-l"])
+            .arg(&target);
         atftp.args(["127.0.0.1", &port.to_string()]);
         run(atftp).await;
         let expected = fs::read(services.boot_folder().join(name)).unwrap();
