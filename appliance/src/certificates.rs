@@ -48,7 +48,9 @@ impl Certificates {
         fs::create_dir_all(folder)
             .with_context(|| format!("the folder {} cannot be made", folder.display()))?;
         let files = Files::in_folder(folder);
-        if !files.ca.exists() && !files.ca_key.exists() {
+        // A key alone is what a first start leaves that is cut short: nobody has seen a certificate of it.
+        let is_new = !files.ca.exists() && (!files.ca_key.exists() || !files.server_key.exists());
+        if is_new {
             make_ca(&files)?;
         }
         let ca_pem = read(&files.ca)?;
@@ -60,7 +62,7 @@ impl Certificates {
         })?;
         let ca_der = CertificateDer::from_pem_slice(ca_pem.as_bytes())
             .map_err(|error| anyhow!("{} is not a certificate: {error}", files.ca.display()))?;
-        if !server_is_current(&files.server, addresses) || !files.server_key.exists() {
+        if is_new || !server_is_current(&files.server, addresses) || !files.server_key.exists() {
             let issuer = Issuer::from_ca_cert_pem(&ca_pem, ca_key)
                 .with_context(|| format!("{} is not a CA certificate", files.ca.display()))?;
             make_server(&files, &issuer, addresses)?;
@@ -281,6 +283,20 @@ mod tests {
                 .mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
+    }
+
+    #[test]
+    fn a_first_start_that_was_cut_short_is_made_good_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        Certificates::open(folder.path(), &[]).unwrap();
+        for name in ["ca.pem", "server.pem", "server.key"] {
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        Certificates::open(folder.path(), &[]).unwrap();
+        // A CA that has signed is never replaced by itself: its pin may be in browsers.
+        fs::remove_file(folder.path().join("ca.pem")).unwrap();
+        let error = format!("{:#}", Certificates::open(folder.path(), &[]).err().unwrap());
+        assert!(error.contains("ca.pem"), "{error}");
     }
 
     #[test]
