@@ -6,13 +6,16 @@ use std::io;
 /// What became of the wish for a boot entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// A new entry of this number, first in the order.
+    /// A new entry of this number.
     New(u16),
     /// There was one for the same file on the same partition already.
     There(u16),
 }
 
-/// Adds an entry and puts it first in the boot order, unless there is one for the same file. Reads back what it wrote.
+/// Adds an entry, unless there is one for the same file. Reads back what it wrote.
+///
+/// It comes right behind the entry that started this boot, which is the network: first, it would keep the machine from
+/// ever asking us again. Without such an entry in the order it comes first.
 ///
 /// # Errors
 /// This is no UEFI machine, or its firmware refuses.
@@ -53,7 +56,11 @@ fn add_to(variables: &Variables, option: &LoadOption) -> io::Result<Added> {
             .read("BootOrder")
             .map(|variable| variable.data)
             .unwrap_or_default();
-        variables.write("BootOrder", &put_first(&old, number))?;
+        let current = variables
+            .read("BootCurrent")
+            .map(|variable| variable.data)
+            .unwrap_or_default();
+        variables.write("BootOrder", &put_behind(&old, &current, number))?;
     }
     Ok(added)
 }
@@ -80,15 +87,16 @@ fn entry_name(number: u16) -> String {
     format!("Boot{number:04X}")
 }
 
-/// An order of u16 numbers with this one first and nowhere else.
-fn put_first(order: &[u8], number: u16) -> Vec<u8> {
-    let first = number.to_le_bytes();
-    let rest = order
-        .chunks_exact(2)
-        .filter(|pair| *pair != first)
-        .flatten()
-        .copied();
-    first.into_iter().chain(rest).collect()
+/// An order of u16 numbers with this one behind `current`, or first if that is not in it, and nowhere else.
+fn put_behind(order: &[u8], current: &[u8], number: u16) -> Vec<u8> {
+    let number = number.to_le_bytes();
+    let mut pairs: Vec<&[u8]> = order.chunks_exact(2).filter(|pair| *pair != number).collect();
+    let place = pairs
+        .iter()
+        .position(|pair| *pair == current)
+        .map_or(0, |at| at + 1);
+    pairs.insert(place, &number);
+    pairs.concat()
 }
 
 #[cfg(test)]
@@ -110,19 +118,26 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_added_once_gets_a_free_number_and_comes_first() {
+    fn an_entry_is_added_once_gets_a_free_number_and_leaves_the_network_first() {
         let folder = tempfile::tempdir().unwrap();
         let variables = Variables::in_folder(folder.path());
         variables.write("Boot0000", b"something else").unwrap();
-        variables.write("BootOrder", &[0, 0, 1, 0]).unwrap();
+        variables.write("BootOrder", &[5, 0, 0, 0, 1, 0]).unwrap();
+        variables.write("BootCurrent", &[5, 0]).unwrap();
         assert_eq!(add_to(&variables, &option()).unwrap(), Added::New(1));
-        assert_eq!(variables.read("BootOrder").unwrap().data, [1, 0, 0, 0]);
+        assert_eq!(variables.read("BootOrder").unwrap().data, [5, 0, 1, 0, 0, 0]);
         assert_eq!(
             LoadOption::decode(&variables.read("Boot0001").unwrap().data),
             Some(option())
         );
         assert_eq!(add_to(&variables, &option()).unwrap(), Added::There(1));
         assert_eq!(variables.boot_entries().unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn an_entry_comes_first_if_the_firmware_does_not_say_what_it_booted() {
+        assert_eq!(put_behind(&[2, 0, 1, 0], &[], 1), [1, 0, 2, 0]);
+        assert_eq!(put_behind(&[], &[7, 0], 1), [1, 0]);
     }
 
     #[test]
