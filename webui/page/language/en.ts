@@ -352,6 +352,8 @@ export const en: Record<MessageKey, string> = {
   'problem.disk-ambiguous.remedy': 'Choose the disk.',
   'problem.disk-missing': 'The disk asked for is not there',
   'problem.disk-missing.remedy': 'Check cable and firmware, or choose another disk.',
+  'problem.disk-used-since': 'The disk was used since the restore was cut',
+  'problem.disk-used-since.remedy': 'Look whether the machine’s own system is the right one; then cancel the job, or try again to write the disk.',
   'problem.disk-gone': 'The disk went away on the way',
   'problem.disk-gone.remedy': 'Check the cable or the disk’s health, then try again.',
   'problem.machine-changed': 'This is not the same hardware any more',

@@ -350,6 +350,8 @@ export const fr = {
   'problem.disk-ambiguous.remedy': 'Choisissez le disque.',
   'problem.disk-missing': 'Le disque demandé n’est pas là',
   'problem.disk-missing.remedy': 'Vérifiez le câble et le firmware, ou choisissez un autre disque.',
+  'problem.disk-used-since': 'Le disque a servi depuis l’interruption de la restauration',
+  'problem.disk-used-since.remedy': 'Vérifiez si le système du poste est le bon ; annulez alors la tâche, ou réessayez pour écrire le disque.',
   'problem.disk-gone': 'Le disque a disparu en cours de route',
   'problem.disk-gone.remedy': 'Vérifiez le câble ou l’état du disque, puis réessayez.',
   'problem.machine-changed': 'Ce n’est plus le même matériel',
