@@ -15,11 +15,16 @@ use depot::server::DepotServer;
 use std::{
     io::IsTerminal, net::Ipv4Addr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long everything together may take to end after a stop was asked for.
 const STOP_WITHIN: Duration = Duration::from_secs(12);
+/// When that is done for the first time: many appliances are switched off every night.
+const FIRST_COLLECT: Duration = Duration::from_secs(10 * 60);
 /// How often what no master needs is removed from the depot.
 const COLLECT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -93,17 +98,7 @@ async fn serve(configuration: Configuration) -> Result<()> {
     tasks.spawn(boot.run(stop.clone()));
     let timekeeper = control.clone();
     tasks.spawn(async move { timekeeper.run().await });
-    tasks.spawn(every(
-        COLLECT,
-        stop.clone(),
-        "removing what no master needs",
-        move || {
-            depot
-                .collect_garbage()
-                .map(|collected| tracing::info!(?collected, "depot cleaned"))
-                .map_err(anyhow::Error::from)
-        },
-    ));
+    tasks.spawn(keep_clean(depot, stop.clone()));
     tasks.close();
     wait_for_signal().await?;
     tracing::info!("stopping; requests under way may end");
@@ -139,28 +134,20 @@ fn greet(configuration: &Configuration, catalog: &Catalog) -> Result<()> {
     Ok(())
 }
 
-/// Does something again and again, where blocking is allowed, and logs what goes wrong.
-async fn every(
-    period: Duration,
-    stop: CancellationToken,
-    what: &'static str,
-    work: impl Fn() -> Result<()> + Send + Sync + 'static,
-) {
-    let work = Arc::new(work);
-    let mut clock = tokio::time::interval(period);
-    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // The first tick is due at once; everything is fresh then.
-    clock.tick().await;
+/// Removes what no master needs from the depot, once a day.
+async fn keep_clean(depot: Arc<DepotServer>, stop: CancellationToken) {
+    let mut clock = tokio::time::interval_at(Instant::now() + FIRST_COLLECT, COLLECT);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = clock.tick() => {}
         }
-        let work = Arc::clone(&work);
-        match tokio::task::spawn_blocking(move || work()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!("{what}: {error:#}"),
-            Err(error) => tracing::error!("{what}: {error}"),
+        let depot = Arc::clone(&depot);
+        match tokio::task::spawn_blocking(move || depot.collect_garbage()).await {
+            Ok(Ok(collected)) => tracing::info!(?collected, "the depot was cleaned"),
+            Ok(Err(problem)) => tracing::error!(%problem, "the depot was not cleaned"),
+            Err(error) => tracing::error!(%error, "the depot was not cleaned"),
         }
     }
 }

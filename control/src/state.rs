@@ -15,6 +15,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const TICK: Duration = Duration::from_secs(3);
 /// Passwords that are hashed at the same time: each takes 19 MiB and a core.
 const HASHING: usize = 2;
+/// Answers of the depot that are streamed at the same time: each holds a thread, and the runtime has twice as many for
+/// everything that blocks. The next one waits its turn; the machines share the wire anyway.
+const STREAMS: usize = 256;
 /// How long a log-in waits for its turn.
 const HASHING_WAIT: Duration = Duration::from_secs(10);
 
@@ -34,6 +37,7 @@ struct Shared {
     appliance: Arc<dyn Appliance>,
     hub: Hub,
     hashing: Semaphore,
+    streams: Arc<Semaphore>,
     hello_room: Semaphore,
     metrics_token: Option<String>,
     started_at: Time,
@@ -86,6 +90,7 @@ impl Control {
             appliance,
             hub,
             hashing: Semaphore::new(HASHING),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             hello_room: Semaphore::new(HELLO_ROOM_KIB as usize),
             metrics_token,
             started_at,
@@ -127,6 +132,11 @@ impl Control {
 
     pub(crate) fn hub(&self) -> &Hub {
         &self.0.hub
+    }
+
+    /// Turns for answers of the depot that are streamed.
+    pub(crate) fn streams(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.streams)
     }
 
     pub(crate) fn appliance(&self) -> &dyn Appliance {

@@ -16,7 +16,7 @@ use depot::{
 };
 use protocol::MasterRef;
 use std::convert::Infallible;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 /// Frames of an answer that wait for a slow agent: so much of it is in memory at most.
@@ -55,13 +55,21 @@ pub(super) async fn answer(
     Ok(match answer {
         Answer::Empty => StatusCode::NO_CONTENT.into_response(),
         Answer::Bytes(bytes) => ([(header::CONTENT_TYPE, wire::BYTES)], bytes).into_response(),
-        Answer::Frames(frames) => ([(header::CONTENT_TYPE, wire::BYTES)], stream(frames)).into_response(),
+        Answer::Frames(frames) => {
+            let turn = control
+                .streams()
+                .acquire_owned()
+                .await
+                .map_err(Refusal::internal)?;
+            ([(header::CONTENT_TYPE, wire::BYTES)], stream(frames, turn)).into_response()
+        }
     })
 }
 
-fn stream(frames: FrameStream) -> Body {
+fn stream(frames: FrameStream, turn: OwnedSemaphorePermit) -> Body {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, Infallible>>(FRAMES_AHEAD);
     tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let sent = frames.send(&mut |piece| sender.blocking_send(Ok(piece)).is_ok());
         if let Some(problem) = sent.problem {
             tracing::info!(%problem, frames = sent.frames, bytes = sent.bytes, "an answer of the depot broke off");
