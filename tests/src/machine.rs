@@ -134,6 +134,11 @@ impl Machine {
         &self.parts
     }
 
+    /// Where its flash is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Switches it on. It tries its network adapter first, then its disks.
     ///
     /// # Errors

@@ -7,13 +7,15 @@
 //!                          tap0, tap1 … ┘   (machines)
 //! ```
 
-use crate::process::{Process, command, run};
-use anyhow::{Context, Result};
+use crate::process::{Process, command, run, wait_until};
+use anyhow::{Context, Result, ensure};
 use std::{
+    fs,
     net::Ipv4Addr,
     path::Path,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 /// The appliance's address.
@@ -114,6 +116,8 @@ impl Network {
             "--bind-interfaces",
             "--except-interface=lo",
             "--leasefile-ro",
+            // Several labs at once would quarrel over the usual one.
+            "--pid-file=",
             "--no-ping",
             "--log-dhcp",
             "--log-facility=-",
@@ -122,11 +126,14 @@ impl Network {
             "--dhcp-range=10.77.0.100,10.77.0.199,255.255.255.0,1h",
         ]);
         command.arg(format!("--interface={BRIDGE}"));
-        self.dhcp = Some(Process::start(
-            "dnsmasq",
-            &command,
-            &evidence.join("dnsmasq.log"),
-        )?);
+        let log = evidence.join("dnsmasq.log");
+        let mut process = Process::start("dnsmasq", &command, &log)?;
+        wait_until("the site's DHCP server is up", Duration::from_secs(20), || {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            ensure!(process.is_running(), "dnsmasq ended: {}", text.trim());
+            Ok(text.contains("sockets bound exclusively").then_some(()))
+        })?;
+        self.dhcp = Some(process);
         Ok(())
     }
 }
@@ -164,7 +171,7 @@ impl Drop for Namespace {
 /// # Errors
 /// `/run/netns` cannot be read.
 pub fn remove_leftovers() -> Result<()> {
-    let Ok(entries) = std::fs::read_dir("/run/netns") else {
+    let Ok(entries) = fs::read_dir("/run/netns") else {
         return Ok(());
     };
     for entry in entries {

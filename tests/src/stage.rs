@@ -144,6 +144,18 @@ impl Stage {
         Ok((appliance, planted))
     }
 
+    /// The same with whatever `prepare` puts into the data folder first.
+    ///
+    /// # Errors
+    /// See [`Appliance::install`].
+    pub fn start_appliance_with(&self, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Appliance> {
+        let installation = Appliance::install(&self.tools, self.scratch.path(), &self.evidence)?;
+        prepare(installation.data())?;
+        let appliance = installation.start(&self.network)?;
+        self.say("the appliance serves");
+        Ok(appliance)
+    }
+
     /// A disk that holds master A.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Which machine it is, and what a machine that nobody knows may do.
 
-use super::{GIB, roundtrip::restore_steps};
+use super::{GIB, by_hand, roundtrip::restore_steps};
 use crate::{
     firmware::Firmware,
     machine::{Bus, Parts},
@@ -16,19 +16,15 @@ use std::time::Duration;
 /// A job waits for B. Another machine comes with B's adapter: what DHCP sees is B, what the agent finds is not. It gets a
 /// record and a warning of its own, and nothing on it is written.
 pub fn wrong_machine(stage: &mut Stage) -> Result<()> {
-    let expected = stage.blank_disk("B1", 4 * GIB)?;
     let other = stage.blank_disk("C1", 4 * GIB)?;
     let appliance = stage.start_seeded_appliance()?.0;
     let administrator = appliance.administrator();
-    let mut b = stage.plug_in(Parts::new("b", Firmware::Bios, 2).with_disk(Bus::Virtio, expected))?;
-    stage.boot_to_ready(&mut b)?;
-    b.switch_off();
-    let b_id = administrator.machine_id(b.parts().mac())?;
-    // A job created while the appliance still believes in the agent would be handed to nobody.
-    wait_until("the appliance has noticed that B is off", Duration::from_secs(120), || {
-        let record = administrator.show(&format!("/machines/{b_id}"))?;
-        Ok((record["connected"] == false).then_some(()))
-    })?;
+    // B was here once and is off: its agent's first words are enough for a record.
+    let b = Parts::new("b", Firmware::Bios, 2);
+    let token = by_hand::boot_token(stage, b.mac())?;
+    let words = by_hand::hello(&token, &b);
+    by_hand::agent(stage, "POST", "/hello", None, Some(&words))?.expect_success()?;
+    let b_id = administrator.machine_id(b.mac())?;
     let job = administrator.create_job(&b_id, &restore_steps(seed::MASTER))?;
 
     let mut parts = Parts::new("c", Firmware::Bios, 3).with_disk(Bus::Virtio, other.clone());
@@ -79,7 +75,7 @@ pub fn wrong_machine(stage: &mut Stage) -> Result<()> {
 }
 
 /// A machine that nobody knows and whose disk boots: inventoried once, then it starts its own disk, and ever after
-/// without our agent. Where the site ignores unknown machines, none is even inventoried.
+/// without our agent, unless somebody presses a key. Where the site ignores unknown machines, none is even inventoried.
 pub fn unknown_machine(stage: &mut Stage) -> Result<()> {
     let disk = stage.master_disk("A1", Table::Gpt)?;
     let other = stage.master_disk("A2", Table::Gpt)?;
@@ -112,6 +108,25 @@ pub fn unknown_machine(stage: &mut Stage) -> Result<()> {
     );
     stage.say("the second time it started its own disk at once");
     machine.switch_off();
+
+    // Somebody who stands there presses a key: the agent stays, whatever it was told.
+    let held_disk = stage.master_disk("A3", Table::Gpt)?;
+    let mut held = stage.plug_in(Parts::new("held", Firmware::Bios, 6).with_disk(Bus::Virtio, held_disk))?;
+    held.switch_on(stage.network())?;
+    held.wait_for("amorce 0", READY)?;
+    let mut pressed = 0;
+    wait_until("the agent heeds a key", Duration::from_secs(60), || {
+        held.monitor()?.press("spc")?;
+        pressed += 1;
+        let text = held.console().text()?;
+        // The screen speaks the site's language; without accents, as the console shows only ASCII here.
+        Ok(["a key was pressed", "une touche a"]
+            .iter()
+            .any(|words| text.contains(words))
+            .then_some(()))
+    })?;
+    stage.say(&format!("the agent stays after {pressed} keys"));
+    held.switch_off();
 
     let mut settings = administrator.show("/settings")?;
     settings["unknown_machines"] = json!("ignore");

@@ -1,6 +1,8 @@
 //! The scenarios, by name.
 
 mod boot;
+mod boot_entry;
+mod by_hand;
 mod disks;
 mod interrupted;
 mod local;
@@ -48,6 +50,12 @@ pub const ALL: &[Scenario] = &[
         proves: "a restore survives kill -9 of the appliance and a reset of the machine, and fetches nothing twice",
         daily: true,
         play: interrupted::play,
+    },
+    Scenario {
+        name: "boot-entry",
+        proves: "UEFI: a restored disk without the removable-media loader gets one boot entry, and boots",
+        daily: true,
+        play: boot_entry::play,
     },
     Scenario {
         name: "wrong-disk",

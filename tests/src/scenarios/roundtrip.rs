@@ -6,13 +6,13 @@ use crate::{
     firmware::Firmware,
     machine::{Adapter, Bus, Parts},
     master::Table,
-    process::is_interrupted,
+    process::{command, is_interrupted, run},
     stage::Stage,
 };
 use anyhow::{Context, Result, ensure};
 use protocol::job::StepResult;
 use serde_json::Value;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// How long a job of one small disk may take on a busy machine.
 pub const JOB: Duration = Duration::from_secs(900);
@@ -114,6 +114,19 @@ pub fn restore_steps(master: &str) -> Value {
         { "kind": "restore", "master": { "name": master, "version": null } },
         { "kind": "power-off" },
     ])
+}
+
+/// Captures an image with the `imager` command into the depot below `data`, before an appliance serves it.
+pub fn capture_offline(stage: &Stage, image: &Path, data: &Path, master: &str) -> Result<()> {
+    let store = data.join("depot");
+    run(command([&stage.tools().imager]).arg("init").arg(&store))?;
+    run(command([&stage.tools().imager])
+        .arg("capture")
+        .arg(image)
+        .arg("--store")
+        .arg(&store)
+        .args(["--name", master]))?;
+    Ok(())
 }
 
 /// What the job's first step counted.

@@ -1,17 +1,9 @@
 //! Somebody on the same cable who is not one of our machines: everything is asked for by hand, with curl.
 
-use crate::{
-    administrator::{Answer, request},
-    firmware::Firmware,
-    machine::Parts,
-    network::SERVER,
-    process::run,
-    seed,
-    stage::Stage,
-};
+use super::by_hand::{agent, boot_token, hello};
+use crate::{firmware::Firmware, machine::Parts, seed, stage::Stage};
 use anyhow::{Context, Result, ensure};
-use protocol::MacAddr;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// See the registry.
 pub fn play(stage: &mut Stage) -> Result<()> {
@@ -78,55 +70,4 @@ pub fn play(stage: &mut Stage) -> Result<()> {
         "the refusals left no trace in the log"
     );
     appliance.stop()
-}
-
-/// What anybody on the cable can do: ask for the loader script of an adapter and read the token in it.
-fn boot_token(stage: &Stage, mac: MacAddr) -> Result<String> {
-    let script = run(stage
-        .network()
-        .on_lan("curl")
-        .args(["--silent", "--show-error", "--max-time", "10"])
-        .arg(format!("http://{SERVER}/boot/ipxe?mac={mac}")))
-    .context("the loader script of an unknown machine")?;
-    let word = script
-        .split_ascii_whitespace()
-        .find_map(|word| word.strip_prefix("amorce.token="));
-    Ok(word
-        .with_context(|| format!("the loader script holds no token: {script}"))?
-        .to_owned())
-}
-
-fn hello(token: &str, parts: &Parts) -> Value {
-    json!({
-        "protocol": protocol::agent::AGENT_PROTOCOL,
-        "version": "lab",
-        "token": token,
-        "mac": parts.mac(),
-        "facts": {
-            "smbios": { "uuid": parts.uuid(), "serial": "STRANGER", "board_serial": "STRANGER-BOARD" },
-            "nics": [{ "name": "eth0", "mac": parts.mac(), "driver": "none", "usb": false, "link": true, "booted": true }],
-        },
-    })
-}
-
-/// A call of the agent API from among the machines. Its certificate is not checked: a stranger would not.
-fn agent(stage: &Stage, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Result<Answer> {
-    let mut curl = stage.network().on_lan("curl");
-    curl.arg("--insecure");
-    if let Some(key) = key {
-        curl.args(["--header", &format!("Authorization: Bearer {key}")]);
-    }
-    if let Some(body) = body {
-        curl.args([
-            "--header",
-            "Content-Type: application/json",
-            "--data",
-            &body.to_string(),
-        ]);
-    }
-    request(
-        &mut curl,
-        method,
-        &format!("https://{SERVER}:8443/agent/v1{path}"),
-    )
 }
