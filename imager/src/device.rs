@@ -5,12 +5,13 @@ use nix::unistd::{Whence, lseek};
 use std::{fs::File, io, ops::Range, os::fd::AsRawFd, path::Path};
 
 mod call {
-    // linux/fs.h: BLKGETSIZE64, BLKSSZGET, BLKZEROOUT, BLKDISCARD, BLKFLSBUF
+    // linux/fs.h: BLKGETSIZE64, BLKSSZGET, BLKZEROOUT, BLKDISCARD, BLKFLSBUF, BLKROGET
     nix::ioctl_read!(block_size_64, 0x12, 114, usize);
     nix::ioctl_read_bad!(sector_size, nix::request_code_none!(0x12, 104), nix::libc::c_int);
     nix::ioctl_write_ptr_bad!(zero_out, nix::request_code_none!(0x12, 127), [u64; 2]);
     nix::ioctl_write_ptr_bad!(discard, nix::request_code_none!(0x12, 119), [u64; 2]);
     nix::ioctl_none_bad!(flush_buffers, nix::request_code_none!(0x12, 97));
+    nix::ioctl_read_bad!(read_only, nix::request_code_none!(0x12, 94), nix::libc::c_int);
 }
 
 /// Size of a block device in bytes.
@@ -40,6 +41,23 @@ pub(crate) fn sector_size(file: &File, path: &Path) -> Result<u32> {
             format!("{} names the impossible sector size {bytes}", path.display()),
         )
     })
+}
+
+/// Whether the kernel refuses writes to a block device, even one that it opens for writing.
+pub(crate) fn is_read_only(file: &File, path: &Path) -> Result<bool> {
+    let mut answer = 0;
+    #[expect(
+        unsafe_code,
+        reason = "whether a device may be written to is asked by an ioctl"
+    )]
+    // SAFETY: the descriptor is open and the kernel writes one int into `answer`, which outlives the call.
+    unsafe { call::read_only(file.as_raw_fd(), &raw mut answer) }.map_err(|error| {
+        Error::io(
+            format!("asking whether {} may be written to", path.display()),
+            error.into(),
+        )
+    })?;
+    Ok(answer != 0)
 }
 
 /// Makes a range of a block device read as zeros.

@@ -63,12 +63,20 @@ impl TargetDisk {
     /// A new or empty file gets the size and the sector size given, which are the master's; another file keeps its size.
     ///
     /// # Errors
-    /// [`ErrorKind::Busy`] if it is mounted, held by another device, attached to a loop device or locked.
+    /// [`ErrorKind::Busy`] if it is mounted, held by another device, attached to a loop device or locked;
+    /// [`ErrorKind::Refused`] if it is read-only or no such thing.
     pub fn open(path: &Path, disk_size: u64, sector_size: u32) -> Result<Self> {
         let failed = |error| Error::io(format!("opening {}", path.display()), error);
         let busy = |why: &str| {
             Error::new(ErrorKind::Busy, format!("{} is {why}", path.display()))
                 .with_remedy("unmount it and everything on it, or choose another target")
+        };
+        let read_only = || {
+            Error::new(
+                ErrorKind::Refused,
+                format!("{} cannot be written to", path.display()),
+            )
+            .with_remedy("take its write protection away, or choose another target")
         };
         let kind = std::fs::metadata(path).ok().map(|metadata| metadata.file_type());
         let is_device = kind.is_some_and(|kind| kind.is_block_device());
@@ -87,14 +95,17 @@ impl TargetDisk {
             .truncate(false)
             .custom_flags(flags)
             .open(path)
-            .map_err(|error| {
-                if error.kind() == std::io::ErrorKind::ResourceBusy {
-                    busy("mounted or held")
-                } else {
-                    failed(error)
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::ResourceBusy => busy("mounted or held"),
+                std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+                    read_only().with_source(error)
                 }
+                _ => failed(error),
             })?;
         if is_device {
+            if device::is_read_only(&file, path)? {
+                return Err(read_only());
+            }
             let size = device::size(&file, path)?;
             let sector_size = device::sector_size(&file, path)?;
             return Ok(Self {

@@ -405,6 +405,23 @@ fn wrong_words_exit_with_2_what_is_not_there_with_1_and_a_refusal_with_3() {
         1
     );
     assert_eq!(imager(&["init", &store]).0, 3);
+    let key = place.folder.path().join("store/key.pem");
+    fs::rename(&key, place.path("key")).unwrap();
+    fs::write(place.path("something"), "something").unwrap();
+    let (code, answer) = imager(&[
+        "capture",
+        &place.path("something"),
+        "--store",
+        &store,
+        "--name",
+        "x",
+    ]);
+    assert_eq!(code, 1);
+    assert!(
+        answer["error"]["remedy"].as_str().unwrap().contains("key.pem"),
+        "{answer}"
+    );
+    fs::rename(place.path("key"), &key).unwrap();
     let lock = File::open(place.folder.path().join("store/writer.lock")).unwrap();
     lock.lock().unwrap();
     File::create(place.path("disk")).unwrap().set_len(MIB).unwrap();

@@ -93,7 +93,14 @@ impl Store {
         if options.keep_deleted {
             needed.extend_from_slice(&deleted);
         }
-        let (segments, chunks) = self.mark(&needed, progress)?;
+        let (segments, chunks) = self.mark(&needed, progress).map_err(|error| match error.kind() {
+            ErrorKind::Damaged | ErrorKind::Missing | ErrorKind::Signature | ErrorKind::Version => error
+                .with_remedy(
+                    "nothing was removed, because what this master needs is not known; put it back from a backup, or \
+                     give it up with `imager delete NAME@VERSION`, then collect again",
+                ),
+            _ => error,
+        })?;
         if !options.keep_deleted {
             for object in deleted {
                 self.storage.delete(&object)?;

@@ -107,6 +107,7 @@ impl Store {
                 let path = folder.join("key.pem");
                 let text = fs::read_to_string(&path).map_err(|error| {
                     Error::io(format!("reading the store's key {}", path.display()), error)
+                        .with_remedy("without it nothing can be signed: put the store's own key.pem back")
                 })?;
                 Some(SecretKey::from_pem(&text)?)
             }
@@ -382,7 +383,15 @@ impl Drop for NoReaders {
 
 fn lock_for_writing(folder: &Path) -> Result<File> {
     let path = folder.join("writer.lock");
-    let failed = |error| Error::io(format!("opening {} to write to the store", path.display()), error);
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => Error::new(
+            ErrorKind::Refused,
+            format!("the store {} cannot be written to", folder.display()),
+        )
+        .with_remedy("mount it for writing, and run this as its owner")
+        .with_source(error),
+        _ => Error::io(format!("opening {} to write to the store", path.display()), error),
+    };
     let file = OpenOptions::new()
         .write(true)
         .create(true)

@@ -581,7 +581,11 @@ fn a_manifest_that_cannot_be_read_stops_the_collection_before_anything_is_remove
     store.delete(&name("a"), 1).unwrap();
     keep(&store, "b", &noise(2, 300_000)).unwrap();
     storage.damage(&storage.list("masters/").unwrap().remove(0), 200);
-    store.collect_garbage(AT_ONCE, &Unwatched).unwrap_err();
+    let error = store.collect_garbage(AT_ONCE, &Unwatched).unwrap_err();
+    assert!(error.remedy().unwrap().contains("imager delete"), "{error:?}");
     store.undelete(&name("a"), 1).unwrap();
     assert_eq!(put_back(&store, "a", disk.len()).unwrap(), disk);
+    // And the way out that the remedy names is one.
+    store.delete(&name("b"), 1).unwrap();
+    store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
 }
