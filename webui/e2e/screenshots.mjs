@@ -49,7 +49,7 @@ function workingSite(appliance) {
 const SCREENS = [
   { name: 'first-run', scene: 'first-run', loggedIn: false, path: ({ code }) => `/#code=${code}`, ready: '#first-name' },
   { name: 'login', scene: 'school', loggedIn: false, path: () => '/', ready: '#login-name', act: async (page) => {
-    await page.fill('#login-name', 'camille');
+    await page.fill('#login-name', 'technicienne');
     await page.fill('#login-password', 'nope');
     await page.press('#login-password', 'Enter');
     await page.waitForSelector('.pf-v6-c-alert');

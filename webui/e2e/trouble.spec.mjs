@@ -42,7 +42,7 @@ test('a session that ends in the middle of a restore is renewed over the form, a
     appliance.endSession();
     await restore.start();
     await page.getByText('Votre session a expiré').waitFor();
-    assert.equal(await page.locator('#login-name').inputValue(), 'camille');
+    assert.equal(await page.locator('#login-name').inputValue(), 'technicienne');
     await hand.write(page.locator('#login-password'), 'correct horse battery');
     await hand.press(page.getByRole('button', { name: 'Se connecter' }));
     await page.getByText('Votre session a expiré').waitFor({ state: 'detached' });

@@ -82,7 +82,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     const words = first?.kind === 'restore' ? `Restaurer ${first.master.name}@${first.master.version ?? 1}` : first?.kind === 'capture' ? `Capturer ${first.master}` : 'Tâche';
     /** @type {Detail} */
     const detail = {
-      job: { id: newId(), title: title ?? words, steps, state: 'queued', counts: { total: 0, queued: 0, waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 }, created_at: ago(0), created_by: 'camille' },
+      job: { id: newId(), title: title ?? words, steps, state: 'queued', counts: { total: 0, queued: 0, waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 }, created_at: ago(0), created_by: 'technicienne' },
       machines: [],
     };
     detail.machines = machines.map((id) => ({
@@ -153,7 +153,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
   /** @param {Answer} answer @param {number} status @param {string} code @param {string} title */
   const refuse = (answer, status, code, title) => send(answer, status, { code, title, remedy: 'see the list', status });
 
-  const person = () => ({ user: '0193a5c2-0000-7000-8000-000000000001', name: 'camille', permissions: [], language: world.settings.language, expires_at: ago(-3_600_000) });
+  const person = () => ({ user: '0193a5c2-0000-7000-8000-000000000001', name: 'technicienne', permissions: [], language: world.settings.language, expires_at: ago(-3_600_000) });
 
   /** @type {[string, RegExp, (answer: Answer, match: string[], query: URLSearchParams, body: any, headers: import('node:http').IncomingHttpHeaders) => void][]} */
   const routes = [
@@ -218,7 +218,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
       for (const row of found.machines) {
         const over = ['done', 'failed', 'cancelled'].includes(row.state);
         const meant = (body.machines ?? [row.machine]).includes(row.machine);
-        if (verb === 'cancel' && !over) changeRow(found, row, { state: 'cancelled', problem: { code: 'cancelled', title: 'camille took it back', remedy: '' } });
+        if (verb === 'cancel' && !over) changeRow(found, row, { state: 'cancelled', problem: { code: 'cancelled', title: 'technicienne took it back', remedy: '' } });
         if (verb === 'retry' && meant && row.state === 'failed') changeRow(found, row, { state: 'queued', step_index: 0, problem: null, progress: null });
       }
       return send(answer, 200, found);

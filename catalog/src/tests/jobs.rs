@@ -103,7 +103,7 @@ fn a_job_is_created_once_for_an_idempotency_key() {
     assert_eq!(create("b", "k1").unwrap_err().code(), "idempotency-key-reused");
     assert_ne!(create("a", "k2").unwrap().0, job);
     let other = Actor {
-        name: "bob".into(),
+        name: "someone else".into(),
         peer: None,
     };
     assert_ne!(
