@@ -43,7 +43,9 @@ pub struct Transfer {
     repeated: bool,
     tries: u32,
     /// Acknowledgements to come that only echo our own repetition.
-    echoes: u32,
+    echoes: u64,
+    /// The rest of a window was sent again, and no whole window was acknowledged since.
+    resent_rest: bool,
     instant_resends: u32,
     resent_blocks: u64,
     end: Option<EndReason>,
@@ -139,6 +141,7 @@ impl Transfer {
             repeated: false,
             tries: 0,
             echoes: 0,
+            resent_rest: false,
             instant_resends: 0,
             resent_blocks: 0,
             end: None,
@@ -278,9 +281,11 @@ impl Transfer {
             self.end = Some(EndReason::Complete);
             return Action::Wait;
         }
-        if distance < outstanding && self.is_burst(now) {
+        let in_the_middle = distance < outstanding;
+        if in_the_middle && (self.is_burst(now) || self.resent_rest) {
             return self.extend_window(now);
         }
+        self.resent_rest = in_the_middle;
         self.note_progress(now);
         self.resent_blocks += outstanding - distance;
         self.send_window(now)
@@ -327,7 +332,8 @@ impl Transfer {
     }
 
     /// The client counts its window from an acknowledgement in the middle of ours; the blocks between are on their way.
-    /// Sending them again would double everything from here on.
+    /// Sending them again would double everything from here on: each block that comes twice is answered at once, by an
+    /// acknowledgement in the middle of what we sent since. If they are lost after all, the client repeats itself.
     fn extend_window(&mut self, now: Instant) -> Action {
         self.progress_at = now;
         let first = self.sent + 1;
@@ -348,9 +354,9 @@ impl Transfer {
         if self.negotiating {
             return Action::SendOptions(self.granted);
         }
-        // If the first sending arrived after all, its acknowledgement and the repetition's will both come.
-        self.echoes = 1;
-        self.resent_blocks += self.sent - self.acknowledged;
+        // If the first sending arrived after all, each block of the repetition is answered by one more acknowledgement.
+        self.echoes = self.sent - self.acknowledged;
+        self.resent_blocks += self.echoes;
         self.send_window(now)
     }
 }

@@ -472,3 +472,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_block_that_comes_twice_does_not_double_the_rest_of_the_file() {
+    let mut fates = vec![Fate::Deliver; 55];
+    fates.push(Fate::Double);
+    fates.extend([Fate::Deliver; 6]);
+    fates.extend([Fate::Lose, Fate::Lose, Fate::Deliver, Fate::Deliver, Fate::Delay]);
+    fates.extend([Fate::Deliver; 12]);
+    fates.push(Fate::Delay);
+    let outcome = simulate(29_250, asked(Some(8), Some(2)), &fates, milliseconds(100));
+    assert_eq!(outcome.end, EndReason::Complete);
+    assert_whole(29_250, &outcome);
+    assert!(outcome.blocks_sent < 3_700, "{}", outcome.blocks_sent);
+}
