@@ -55,6 +55,12 @@ pub fn run(places: &Places, node: &Node, full: bool) -> Result<bool> {
             scenarios.arg("--full");
         }
         sum.command("scenarios", &mut scenarios)?;
+        // Once each, so that no measurement rots.
+        for name in ["capture", "restore"] {
+            let mut bench = lab::command(places, node);
+            bench.args(["bench", name, "--times", "1"]);
+            sum.command(&format!("bench: {name}"), &mut bench)?;
+        }
     } else {
         sum.fail("scenarios: not run, as their programs were not built");
     }

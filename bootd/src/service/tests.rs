@@ -89,6 +89,22 @@ impl Running {
             .collect()
     }
 
+    /// Waits until so many of the things told contain `text`: a client may end before the service has noted it.
+    pub(crate) async fn wait_until_told(&self, text: &str, count: usize) {
+        let told = || self.told().iter().filter(|told| told.contains(text)).count();
+        let enough = async {
+            while told() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(60), enough).await;
+        assert!(
+            waited.is_ok(),
+            "not {count} times told: {text}, but {:#?}",
+            self.told()
+        );
+    }
+
     /// Stops the services and waits until they are gone.
     pub(crate) async fn stop(self) {
         self.stop.cancel();

@@ -43,9 +43,7 @@ pub struct Transfer {
     repeated: bool,
     tries: u32,
     /// Acknowledgements to come that only echo our own repetition.
-    echoes: u64,
-    /// The rest of a window was sent again, and no whole window was acknowledged since.
-    resent_rest: bool,
+    echoes: u32,
     instant_resends: u32,
     resent_blocks: u64,
     end: Option<EndReason>,
@@ -141,7 +139,6 @@ impl Transfer {
             repeated: false,
             tries: 0,
             echoes: 0,
-            resent_rest: false,
             instant_resends: 0,
             resent_blocks: 0,
             end: None,
@@ -281,11 +278,9 @@ impl Transfer {
             self.end = Some(EndReason::Complete);
             return Action::Wait;
         }
-        let in_the_middle = distance < outstanding;
-        if in_the_middle && (self.is_burst(now) || self.resent_rest) {
+        if distance < outstanding && self.is_burst(now) {
             return self.extend_window(now);
         }
-        self.resent_rest = in_the_middle;
         self.note_progress(now);
         self.resent_blocks += outstanding - distance;
         self.send_window(now)
@@ -332,8 +327,7 @@ impl Transfer {
     }
 
     /// The client counts its window from an acknowledgement in the middle of ours; the blocks between are on their way.
-    /// Sending them again would double everything from here on: each block that comes twice is answered at once, by an
-    /// acknowledgement in the middle of what we sent since. If they are lost after all, the client repeats itself.
+    /// Sending them again would double everything from here on.
     fn extend_window(&mut self, now: Instant) -> Action {
         self.progress_at = now;
         let first = self.sent + 1;
@@ -354,9 +348,9 @@ impl Transfer {
         if self.negotiating {
             return Action::SendOptions(self.granted);
         }
-        // If the first sending arrived after all, each block of the repetition is answered by one more acknowledgement.
-        self.echoes = self.sent - self.acknowledged;
-        self.resent_blocks += self.echoes;
+        // If the first sending arrived after all, its acknowledgement and the repetition's will both come.
+        self.echoes = 1;
+        self.resent_blocks += self.sent - self.acknowledged;
         self.send_window(now)
     }
 }
