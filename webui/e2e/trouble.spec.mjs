@@ -78,6 +78,7 @@ test('a broken stream is said, healed, and what was missed is shown', () =>
     await machines.row('S204-02').waitFor();
     const found = appliance.world.machines.find((machine) => machine.name === 'S204-02');
     assert.ok(found !== undefined);
+    await appliance.followed();
     appliance.publish('machine', { ...found, label: 'S204-02-bis' });
     await machines.row('S204-02-bis').waitFor();
     await page.route('**/api/v1/events', (route) => route.abort('connectionrefused'));
@@ -99,6 +100,7 @@ test('two tabs share one stream, and the second takes over when the first is clo
     await there.row('S204-02').waitFor();
     const found = appliance.world.machines.find((machine) => machine.name === 'S204-02');
     assert.ok(found !== undefined);
+    await appliance.followed();
     appliance.publish('machine', { ...found, label: 'un' });
     await there.row('un').waitFor();
     assert.equal(appliance.followers(), 1, 'one stream for both');

@@ -38,6 +38,8 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
   const kept = [];
   /** @type {Set<Answer>} */
   const followers = new Set();
+  /** @type {(() => void)[]} Who waits for the first browser that follows. */
+  const waiting = [];
   /** @type {Detail[]} */
   const jobs = [];
   /** @type {Map<string, string>} */
@@ -260,6 +262,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
       const last = Number(request.headers['last-event-id'] ?? sequence);
       for (const event of kept) if (event.id > last) answer.write(event.text);
       followers.add(answer);
+      for (const tell of waiting.splice(0)) tell();
       request.on('close', () => followers.delete(answer));
       return undefined;
     }
@@ -302,6 +305,8 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     advance,
     /** Browsers that follow the live events. */
     followers: () => followers.size,
+    /** Waits for a browser to follow: what is published before is nobody's news. */
+    followed: () => (followers.size > 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(() => resolve(undefined)))),
     /** Ends the session, as the appliance does after a while. */
     endSession: () => {
       session = false;
