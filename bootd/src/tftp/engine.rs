@@ -42,8 +42,11 @@ pub struct Transfer {
     /// The outstanding window was sent more than once: its round trip cannot be told.
     repeated: bool,
     tries: u32,
-    /// Acknowledgements to come that only echo our own repetition.
-    echoes: u32,
+    echoes: Echoes,
+    /// Blocks that may still be sent again without the clock; progress earns it back.
+    credit: u64,
+    /// No block is sent again before one behind this is acknowledged.
+    draining: Option<u64>,
     instant_resends: u32,
     resent_blocks: u64,
     end: Option<EndReason>,
@@ -99,6 +102,9 @@ const GIVE_UP: Duration = Duration::from_secs(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// Sendings again of one window for repeated acknowledgements; after that only the clock decides.
 const MAX_INSTANT_RESENDS: u32 = 8;
+/// Windows sent again at once that a transfer may begin with, and windows of progress that earn another.
+const REWINDS: u64 = 8;
+const REWIND_WINDOWS: u64 = 4;
 
 impl Limits {
     /// What fits a network's packets: a block that IP must cut is lost on many a boot ROM.
@@ -138,11 +144,14 @@ impl Transfer {
             progress_at: now,
             repeated: false,
             tries: 0,
-            echoes: 0,
+            echoes: Echoes::none(now),
+            credit: 0,
+            draining: None,
             instant_resends: 0,
             resent_blocks: 0,
             end: None,
         };
+        transfer.credit = transfer.full_credit();
         let action = if transfer.negotiating {
             Action::SendOptions(granted)
         } else {
@@ -187,6 +196,7 @@ impl Transfer {
             return Action::Wait;
         }
         self.tries += 1;
+        self.draining = None;
         self.repeat(now)
     }
 
@@ -270,29 +280,35 @@ impl Transfer {
         if distance > outstanding {
             return Action::Wait;
         }
+        let is_echo = distance < outstanding && self.echoes.take(self.acknowledged + distance, now);
         if distance == 0 {
-            return self.on_repeated_acknowledge(now);
+            return if is_echo {
+                Action::Wait
+            } else {
+                self.on_repeated_acknowledge(now)
+            };
         }
         self.acknowledged += distance;
+        self.credit = (self.credit + distance).min(self.full_credit());
+        if self.draining.is_some_and(|end| self.acknowledged > end) {
+            self.draining = None;
+        }
         if self.acknowledged == self.last_block {
             self.end = Some(EndReason::Complete);
             return Action::Wait;
         }
-        if distance < outstanding && self.is_burst(now) {
+        if distance < outstanding && (is_echo || self.is_burst(now) || !self.may_rewind()) {
             return self.extend_window(now);
         }
         self.note_progress(now);
+        self.expect_echoes(now);
         self.resent_blocks += outstanding - distance;
         self.send_window(now)
     }
 
     fn on_repeated_acknowledge(&mut self, now: Instant) -> Action {
-        if self.echoes > 0 {
-            self.echoes -= 1;
-            return Action::Wait;
-        }
         // Each block that comes in after a lost one may be answered by the same acknowledgement: one is enough.
-        if self.is_burst(now) || self.instant_resends >= MAX_INSTANT_RESENDS {
+        if self.is_burst(now) || self.instant_resends >= MAX_INSTANT_RESENDS || !self.may_rewind() {
             return Action::Wait;
         }
         self.instant_resends += 1;
@@ -302,8 +318,6 @@ impl Transfer {
     fn note_progress(&mut self, now: Instant) {
         if !self.repeated {
             self.patience.note_round_trip(now.duration_since(self.sent_at));
-            // Whatever an earlier repetition could still cause has come by now.
-            self.echoes = 0;
         }
         self.progress_at = now;
         self.repeated = false;
@@ -342,16 +356,78 @@ impl Transfer {
         }
     }
 
+    fn full_credit(&self) -> u64 {
+        REWINDS * REWIND_WINDOWS * u64::from(self.window)
+    }
+
+    /// Whether blocks may be sent again because of an acknowledgement.
+    ///
+    /// Several repetitions that cross can keep each other alive for the rest of the file. So they are paid for with
+    /// progress, and when they cost too much, nothing is sent again until all that is on its way has arrived: that ends
+    /// them. If blocks were really lost meanwhile, the clock mends it.
+    fn may_rewind(&mut self) -> bool {
+        if self.draining.is_some() {
+            return false;
+        }
+        match self.credit.checked_sub(REWIND_WINDOWS * u64::from(self.window)) {
+            Some(left) => self.credit = left,
+            None => {
+                self.draining = Some(self.sent);
+                self.credit = self.full_credit();
+            }
+        }
+        self.draining.is_none()
+    }
+
+    /// All that is outstanding is about to be sent a second time.
+    fn expect_echoes(&mut self, now: Instant) {
+        if self.sent > self.acknowledged {
+            self.echoes = Echoes {
+                block: self.sent,
+                left: self.sent - self.acknowledged,
+                until: now + self.patience.echo(),
+            };
+        }
+    }
+
     fn repeat(&mut self, now: Instant) -> Action {
         self.repeated = true;
         (self.sent_at, self.window_at) = (now, now);
         if self.negotiating {
             return Action::SendOptions(self.granted);
         }
-        // If the first sending arrived after all, its acknowledgement and the repetition's will both come.
-        self.echoes = 1;
+        self.expect_echoes(now);
         self.resent_blocks += self.sent - self.acknowledged;
         self.send_window(now)
+    }
+}
+
+/// Acknowledgements to come that only echo our own repetition.
+///
+/// When blocks were sent again that had arrived after all, the client answers each of the second copies with the last
+/// block of the first: always the same number, within a round trip.
+#[derive(Clone, Copy, Debug)]
+struct Echoes {
+    /// Last of the blocks that were sent twice.
+    block: u64,
+    left: u64,
+    until: Instant,
+}
+
+impl Echoes {
+    fn none(now: Instant) -> Self {
+        Self {
+            block: 0,
+            left: 0,
+            until: now,
+        }
+    }
+
+    /// Whether this acknowledgement is one of them.
+    fn take(&mut self, acknowledged: u64, now: Instant) -> bool {
+        let is_echo = self.left > 0 && acknowledged == self.block && now < self.until;
+        self.left -= u64::from(is_echo);
+        is_echo
     }
 }
 
@@ -402,6 +478,12 @@ impl Patience {
         self.round_trip.map_or(Duration::from_millis(1), |mean| {
             (mean / 2).min(Duration::from_millis(100))
         })
+    }
+
+    /// After this, whatever a repetition could cause has come.
+    fn echo(&self) -> Duration {
+        self.round_trip
+            .map_or(Duration::from_secs(1), |mean| mean * 3 / 2)
     }
 
     fn give_up(&self) -> Duration {
