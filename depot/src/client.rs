@@ -103,11 +103,15 @@ fn outgoing(call: Call, parts: Vec<Bytes>) -> Outgoing {
 
 impl ChunkSink for DepotClient {
     fn lacking(&self, ids: &[ChunkId]) -> Result<Vec<bool>> {
+        let under_way = self.uploads.are_under_way(ids);
         let mut lacking = Vec::with_capacity(ids.len());
         for batch in ids.chunks(wire::MAX_IDS) {
             let body = Bytes::from(wire::encode_ids(batch));
             let answer = self.call(Call::Lacking, vec![body], batch.len().div_ceil(8))?;
             lacking.extend(wire::decode_bitmap(&answer, batch.len()).map_err(nonsense)?);
+        }
+        for (lacking, under_way) in lacking.iter_mut().zip(under_way) {
+            *lacking &= !under_way;
         }
         Ok(lacking)
     }
@@ -115,9 +119,7 @@ impl ChunkSink for DepotClient {
     /// Hands the frame to the tasks that send. It is answered for by the next calls: the first failure comes back from
     /// whichever comes next, at the latest from [`ChunkSink::commit`].
     fn put_frame(&self, frame: EncodedFrame) -> Result<()> {
-        self.uploads
-            .put(Bytes::from(frame.into_bytes()))
-            .map_err(engine_error)
+        self.uploads.put(frame).map_err(engine_error)
     }
 
     fn put_segment(&self, bytes: &[u8]) -> Result<SegmentId> {

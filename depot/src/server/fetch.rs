@@ -15,6 +15,9 @@ use std::{collections::HashSet, sync::Arc};
 
 /// zstd level of frames that are made anew for an answer: the fastest ordinary one, because somebody waits.
 const NARROWED_LEVEL: i32 = 1;
+/// A compressed frame of which less than this many percent are wanted is made anew; above, what travels too much costs
+/// less than compressing again.
+const WANTED_PERCENT_MIN: u64 = 75;
 
 /// Frames that hold the chunks asked for, checked against the right already, read from the store while they are sent.
 pub struct FrameStream {
@@ -57,8 +60,9 @@ impl FrameStream {
         let mut sent = Sent::default();
         let mut gone = false;
         let mut narrowing = None;
+        let wanted: HashSet<ChunkId> = self.wanted.iter().copied().collect();
         let result = self.store.fetch(self.segment, &self.wanted, &mut |frame| {
-            let frame = narrow(frame, &self.readable, &mut narrowing)?;
+            let frame = narrow(frame, &self.readable, &wanted, &mut narrowing)?;
             let frame = frame.as_bytes();
             let mut piece = Vec::with_capacity(4 + frame.len());
             piece.extend_from_slice(&frame_head(frame.len()));
@@ -92,19 +96,34 @@ impl FrameStream {
     }
 }
 
-/// A frame without the chunks that do not stand in the segment: it may have been made for another master, or for the
-/// segment before. Whoever may read one master learns nothing of its neighbours.
+/// A frame with nothing in it that is not for the agent: it may have been made for another master, or hold neighbours
+/// that the agent has. Whoever may read one master learns nothing of others, and only what differs travels.
 fn narrow(
     frame: EncodedFrame,
     readable: &HashSet<ChunkId>,
+    wanted: &HashSet<ChunkId>,
     encoder: &mut Option<Encoder>,
 ) -> Result<EncodedFrame> {
-    if frame.chunks().iter().all(|(id, _)| readable.contains(id)) {
+    let header = frame.header();
+    let bytes_wanted: u64 = header
+        .chunks
+        .iter()
+        .filter(|(id, _)| wanted.contains(id))
+        .map(|(_, len)| u64::from(*len))
+        .sum();
+    // What is kept raw is narrowed by copying.
+    let percent_min = match header.payload_len == header.plain_len {
+        true => 100,
+        false => WANTED_PERCENT_MIN,
+    };
+    if bytes_wanted * 100 >= u64::from(header.plain_len) * percent_min
+        && header.chunks.iter().all(|(id, _)| readable.contains(id))
+    {
         return Ok(frame);
     }
     let (mut chunks, mut plain) = (Vec::new(), Vec::new());
     for ((id, bytes), (_, len)) in frame.decode()?.iter().zip(frame.chunks()) {
-        if readable.contains(&id) {
+        if wanted.contains(&id) {
             chunks.push((id, *len));
             plain.extend_from_slice(bytes);
         }

@@ -355,6 +355,37 @@ fn a_frame_made_for_another_master_is_sent_without_the_other_masters_chunks() {
 }
 
 #[test]
+fn of_a_frame_only_the_chunks_that_were_asked_for_travel() {
+    let runtime = runtime();
+    let appliance = Appliance::start(&runtime);
+    let noise_frame = vec![noise(3, 0, 5000), noise(3, 1, 5000), noise(3, 2, 5000)];
+    let text_frame = vec![b"a".repeat(5000), b"b".repeat(5000), b"c".repeat(5000)];
+    let master = Master::of_chunks("ours", [noise_frame, text_frame].concat(), 3);
+    let right = Right::Upload {
+        master: "ours".parse().unwrap(),
+    };
+    master.put(&appliance.client(&runtime, right)).unwrap();
+    let right = Right::Read {
+        master: "ours@1".parse().unwrap(),
+    };
+    let reader = appliance.client(&runtime, right);
+    let (segment, ids) = master.segment(0);
+    let wanted = [ids[1], ids[5]];
+    let mut delivered = HashMap::new();
+    reader
+        .fetch(segment, &wanted, &mut |frame| {
+            assert!(
+                frame.chunks().iter().all(|(id, _)| wanted.contains(id)),
+                "{frame:?}"
+            );
+            master.check(&frame, &mut delivered);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(delivered.len(), 2);
+}
+
+#[test]
 fn no_bytes_make_the_depot_panic() {
     use proptest::prelude::*;
     let scene = Scene::new();

@@ -83,9 +83,10 @@ fn a_disk_captured_through_the_depot_is_restored_byte_for_byte_and_only_what_dif
     let client = appliance.client(&runtime, upload());
     let first = capture_to(&client, &disk).unwrap();
     assert_eq!(first.root.version, 1);
+    let sent = client.connection().bytes_sent();
     assert!(
-        client.connection().bytes_sent() < 11 << 20,
-        "the repeated noise and the zeros stay at home"
+        sent < 9 << 20,
+        "the repeated noise and the zeros stay at home: {sent}"
     );
     let target = blank(appliance.folder.path(), disk.len());
     let client = appliance.client(&runtime, read(1));
@@ -116,7 +117,9 @@ fn a_disk_captured_through_the_depot_is_restored_byte_for_byte_and_only_what_dif
     let client = appliance.client(&runtime, read(2));
     restore_from(&client, key, &target, 2, &Unwatched).unwrap();
     assert!(std::fs::read(&target).unwrap() == disk);
-    assert!(client.connection().bytes_received() < 2 << 20);
+    // The chunk that changed, and the first and the last: there the disk was made unbootable meanwhile.
+    let received = client.connection().bytes_received();
+    assert!(received < (3 * 512 + 100) << 10, "{received}");
 }
 
 #[test]
