@@ -1,14 +1,14 @@
 //! What is read from: a disk, a partition, an image file, or bytes in a test. Nothing here can write.
 
 use crate::{
-    device,
     error::{Error, ErrorKind, Result},
+    medium::Medium,
 };
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     ops::Range,
-    os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    os::unix::fs::{FileTypeExt, OpenOptionsExt},
+    path::Path,
 };
 
 /// Something of fixed length that is read at any offset, by several threads at once.
@@ -115,11 +115,7 @@ impl ReadAt for Window<'_> {
 
 /// A disk, a partition or an image file, opened for reading only.
 pub struct SourceDisk {
-    file: File,
-    path: PathBuf,
-    size: u64,
-    sector_size: u32,
-    regular: bool,
+    medium: Medium,
 }
 
 impl SourceDisk {
@@ -156,30 +152,22 @@ impl SourceDisk {
                 }
                 error
             })?;
-        let (size, sector_size) = if kind.is_block_device() {
-            (device::size(&file, path)?, device::sector_size(&file, path)?)
+        let medium = if kind.is_block_device() {
+            Medium::device(file, path)?
         } else if kind.is_file() {
-            (file.metadata().map_err(failed)?.len(), 512)
+            let size = file.metadata().map_err(failed)?.len();
+            Medium::image(file, path, size, 512)
         } else {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("{} is neither a block device nor a regular file", path.display()),
-            ));
+            return Err(Medium::refused(path));
         };
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            size,
-            sector_size,
-            regular: kind.is_file(),
-        })
+        Ok(Self { medium })
     }
 
     /// Takes another logical sector size for an image file of a disk that has it.
     #[must_use]
     pub fn with_sector_size(mut self, sector_size: u32) -> Self {
-        if self.regular {
-            self.sector_size = sector_size;
+        if self.medium.regular {
+            self.medium.sector_size = sector_size;
         }
         self
     }
@@ -187,39 +175,22 @@ impl SourceDisk {
     /// Where it was opened.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.medium.path
     }
 }
 
 impl ReadAt for SourceDisk {
     fn len(&self) -> u64 {
-        self.size
+        self.medium.len()
     }
-
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        self.file.read_exact_at(buffer, offset).map_err(|error| {
-            Error::caused(
-                ErrorKind::Read,
-                format!(
-                    "reading {} bytes at offset {offset} of {}",
-                    buffer.len(),
-                    self.path.display()
-                ),
-                error,
-            )
-            .with_remedy("the medium may be failing: look at its SMART values and the kernel's messages")
-        })
+        self.medium.read_exact_at(buffer, offset)
     }
-
     fn sector_size(&self) -> u32 {
-        self.sector_size
+        self.medium.sector_size()
     }
-
     fn next_data(&self, offset: u64) -> Option<Range<u64>> {
-        if !self.regular {
-            return (offset < self.size).then_some(offset..self.size);
-        }
-        device::next_data(&self.file, offset, self.size)
+        self.medium.next_data(offset)
     }
 }
 
@@ -233,7 +204,7 @@ fn behind_the_end(wanted: usize, offset: u64, length: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::{io::Write, os::unix::fs::FileExt};
 
     #[test]
     fn holes_of_an_image_file_are_known_without_reading() {

@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod filesystem;
 pub mod frame;
 pub mod inspect;
+mod medium;
 pub mod partition;
 pub mod progress;
 pub mod restore;

@@ -4,13 +4,14 @@ use crate::{
     device,
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
+    medium::Medium,
 };
 use nix::fcntl::{FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, posix_fadvise};
 use std::{
     fs::{File, OpenOptions},
     ops::Range,
     os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// Something that a master is put on, written at any offset by several threads at once.
@@ -50,11 +51,7 @@ const ZEROS_LEN: u64 = 1 << 20;
 
 /// A block device or an image file, opened for a restore.
 pub struct TargetDisk {
-    file: File,
-    path: PathBuf,
-    size: u64,
-    sector_size: u32,
-    regular: bool,
+    medium: Medium,
 }
 
 impl TargetDisk {
@@ -81,10 +78,7 @@ impl TargetDisk {
         let kind = std::fs::metadata(path).ok().map(|metadata| metadata.file_type());
         let is_device = kind.is_some_and(|kind| kind.is_block_device());
         if kind.is_some_and(|kind| !kind.is_block_device() && !kind.is_file()) {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("{} is neither a block device nor a regular file", path.display()),
-            ));
+            return Err(Medium::refused(path));
         }
         // On a block device O_EXCL without O_CREAT means: not if it, or a part of it, is mounted or held.
         let flags = OFlag::O_CLOEXEC.bits() | if is_device { OFlag::O_EXCL.bits() } else { 0 };
@@ -106,14 +100,8 @@ impl TargetDisk {
             if device::is_read_only(&file, path)? {
                 return Err(read_only());
             }
-            let size = device::size(&file, path)?;
-            let sector_size = device::sector_size(&file, path)?;
             return Ok(Self {
-                file,
-                path: path.to_owned(),
-                size,
-                sector_size,
-                regular: false,
+                medium: Medium::device(file, path)?,
             });
         }
         if loop_device_of(path).is_some() {
@@ -135,11 +123,7 @@ impl TargetDisk {
             }
         }
         Ok(Self {
-            file,
-            path: path.to_owned(),
-            size,
-            sector_size,
-            regular: true,
+            medium: Medium::image(file, path, size, sector_size),
         })
     }
 
@@ -149,7 +133,7 @@ impl TargetDisk {
     /// have read the old bytes into it, and they would come back when the page is written out.
     fn zero_device(&self, range: Range<u64>) -> Result<()> {
         let inner = whole_pages(&range);
-        if inner.is_empty() || device::zero_out(&self.file, inner.clone()).is_err() {
+        if inner.is_empty() || device::zero_out(&self.medium.file, inner.clone()).is_err() {
             return self.write_zeros(range);
         }
         self.write_zeros(range.start..inner.start)?;
@@ -177,7 +161,7 @@ impl TargetDisk {
                 "writing {} bytes at offset {} of {}",
                 range.end - range.start,
                 range.start,
-                self.path.display()
+                self.medium.path.display()
             ),
             error,
         )
@@ -187,42 +171,27 @@ impl TargetDisk {
 
 impl ReadAt for TargetDisk {
     fn len(&self) -> u64 {
-        self.size
+        self.medium.len()
     }
-
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        self.file.read_exact_at(buffer, offset).map_err(|error| {
-            Error::caused(
-                ErrorKind::Read,
-                format!(
-                    "reading {} bytes at offset {offset} of {}",
-                    buffer.len(),
-                    self.path.display()
-                ),
-                error,
-            )
-        })
+        self.medium.read_exact_at(buffer, offset)
     }
-
     fn sector_size(&self) -> u32 {
-        self.sector_size
+        self.medium.sector_size()
     }
-
     fn next_data(&self, offset: u64) -> Option<Range<u64>> {
-        if !self.regular {
-            return (offset < self.size).then_some(offset..self.size);
-        }
-        device::next_data(&self.file, offset, self.size)
+        self.medium.next_data(offset)
     }
 }
 
 impl Target for TargetDisk {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let range = offset..offset.saturating_add(bytes.len() as u64);
-        if range.end > self.size {
+        if range.end > self.medium.size {
             return Err(self.write_failed(&range, std::io::Error::other("it reaches behind the end")));
         }
-        self.file
+        self.medium
+            .file
             .write_all_at(bytes, offset)
             .map_err(|error| self.write_failed(&range, error))
     }
@@ -231,15 +200,15 @@ impl Target for TargetDisk {
         if range.is_empty() {
             return Ok(());
         }
-        if range.end > self.size {
+        if range.end > self.medium.size {
             return Err(self.write_failed(&range, std::io::Error::other("it reaches behind the end")));
         }
-        if !self.regular {
+        if !self.medium.regular {
             return self.zero_device(range);
         }
         let quick = match (i64::try_from(range.start), i64::try_from(range.end - range.start)) {
             (Ok(start), Ok(length)) => fallocate(
-                &self.file,
+                &self.medium.file,
                 FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
                 start,
                 length,
@@ -254,18 +223,18 @@ impl Target for TargetDisk {
     }
 
     fn discard_range(&self, range: Range<u64>) {
-        let sector = u64::from(self.sector_size);
-        if !self.regular && range.end <= self.size && is_aligned(&range, sector) {
+        let sector = u64::from(self.medium.sector_size);
+        if !self.medium.regular && range.end <= self.medium.size && is_aligned(&range, sector) {
             // A medium that does not know discarding loses nothing by it.
-            let _ = device::discard(&self.file, range);
+            let _ = device::discard(&self.medium.file, range);
         }
     }
 
     fn flush(&self) -> Result<()> {
-        self.file.sync_all().map_err(|error| {
+        self.medium.file.sync_all().map_err(|error| {
             Error::caused(
                 ErrorKind::Write,
-                format!("flushing {}", self.path.display()),
+                format!("flushing {}", self.medium.path.display()),
                 error,
             )
             .with_remedy("the medium may be failing: look at its SMART values and the kernel's messages")
@@ -274,12 +243,15 @@ impl Target for TargetDisk {
 
     fn forget(&self) -> Result<()> {
         let failed = |error: std::io::Error| {
-            Error::io(format!("dropping the cache of {}", self.path.display()), error)
+            Error::io(
+                format!("dropping the cache of {}", self.medium.path.display()),
+                error,
+            )
         };
-        if !self.regular {
-            device::flush_buffers(&self.file).map_err(failed)?;
+        if !self.medium.regular {
+            device::flush_buffers(&self.medium.file).map_err(failed)?;
         }
-        posix_fadvise(&self.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)
+        posix_fadvise(&self.medium.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)
             .map_err(|error| failed(error.into()))
     }
 }

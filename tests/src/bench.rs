@@ -1,17 +1,14 @@
 //! Measurements against what people use today, in the same run on the same disk.
 
 use crate::{
+    attachment::Loop,
     master::{self, Table},
     process::{command, run},
     stage::Tools,
 };
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{fs, path::PathBuf, time::Instant};
 
 /// Something that is measured.
 pub struct Bench {
@@ -138,7 +135,7 @@ fn restore(ground: &Ground) -> Result<[Measured; 2]> {
     let script = "set -o pipefail; zstd -dc \"$1\" | partclone.ext4 --restore --source - --output \"$2\" --logfile /dev/null --quiet; sync \"$2\"";
     run(command(["bash", "-c", script, "bash"])
         .arg(ground.peer_file())
-        .arg(&device.path))?;
+        .arg(device.path()))?;
     let peer = Measured {
         who: peer_name()?,
         seconds: begin.elapsed().as_secs_f64(),
@@ -185,7 +182,7 @@ impl Ground {
         let begin = Instant::now();
         let script = "set -o pipefail; partclone.ext4 --clone --source \"$1\" --output - --logfile /dev/null --quiet | zstd -q -3 -T2 -o \"$2\" --force; sync \"$2\"";
         run(command(["bash", "-c", script, "bash"])
-            .arg(&device.path)
+            .arg(device.path())
             .arg(self.peer_file()))?;
         let seconds = begin.elapsed().as_secs_f64();
         let bytes_stored = fs::metadata(self.peer_file())?.len();
@@ -220,35 +217,4 @@ fn peer_name() -> Result<String> {
         "zstd",
     ]))?;
     Ok(text.trim().to_owned())
-}
-
-/// A part of a file as a block device; detached when dropped.
-struct Loop {
-    path: String,
-}
-
-impl Loop {
-    fn attach(file: &Path, offset: u64, length: u64, read_only: bool) -> Result<Self> {
-        let mut losetup = command(["losetup", "--find", "--show"]);
-        if read_only {
-            losetup.arg("--read-only");
-        }
-        losetup
-            .arg("--offset")
-            .arg(offset.to_string())
-            .arg("--sizelimit")
-            .arg(length.to_string())
-            .arg(file);
-        Ok(Self {
-            path: run(&mut losetup)?.trim().to_owned(),
-        })
-    }
-}
-
-impl Drop for Loop {
-    fn drop(&mut self) {
-        if let Err(error) = run(&mut command(["losetup", "--detach", &self.path])) {
-            eprintln!("lab: {error:#}");
-        }
-    }
 }

@@ -2,10 +2,12 @@
 
 mod administrator;
 mod appliance;
+mod attachment;
 mod bench;
 mod console;
 mod contents;
 mod demo;
+mod desktop;
 mod disk;
 mod doorway;
 mod firmware;
@@ -90,11 +92,17 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         times: u32,
     },
-    /// Makes master A unless it is in the cache, and prints where it is.
+    /// Makes master A, or another one, unless it is in the cache, and prints where it is.
     Master {
         /// The variant with an MBR.
         #[arg(long)]
         mbr: bool,
+        /// One of the two desktop-like masters instead, for measurements.
+        #[arg(long, value_enum, conflicts_with = "mbr")]
+        desktop: Option<desktop::Which>,
+        /// A tenth of it.
+        #[arg(long, requires = "desktop")]
+        small: bool,
     },
 }
 
@@ -134,7 +142,24 @@ fn run() -> Result<bool> {
             }
             Ok(true)
         }
-        Command::Master { mbr } => {
+        Command::Master {
+            desktop: Some(which),
+            small,
+            ..
+        } => {
+            let scale = if small {
+                desktop::Scale::Small
+            } else {
+                desktop::Scale::Desktop
+            };
+            let master = desktop::image(&tools.cache, scale, which)?;
+            println!("{}", master.image.display());
+            for (name, place) in [("ext4", master.linux), ("NTFS", master.windows)] {
+                println!("{name}: {} bytes at {}", place.length, place.offset);
+            }
+            Ok(true)
+        }
+        Command::Master { mbr, .. } => {
             let table = if mbr {
                 master::Table::Mbr
             } else {

@@ -62,7 +62,8 @@ pub struct Extent {
     pub length: u64,
 }
 
-const fn mebibytes(from: u64, length: u64) -> Extent {
+/// A run of whole MiB.
+pub const fn mebibytes(from: u64, length: u64) -> Extent {
     Extent {
         offset: from * MIB,
         length: length * MIB,
@@ -166,7 +167,7 @@ fn make(table: Table, system: &Path, cache: &Path, work: &Path, image: &Path) ->
         .write(true)
         .open(&draft)?;
     file.set_len(SIZE)?;
-    partition(&draft, table)?;
+    partition(&draft, table.script())?;
     let layout = table.layout();
     let kib = layout.root.length / 1024;
     run(
@@ -245,7 +246,11 @@ fn find_kernel(boot: &Path) -> Result<String> {
     anyhow::bail!("the installed system has no kernel")
 }
 
-fn partition(image: &Path, table: Table) -> Result<()> {
+/// Writes a partition table, told in the words of sfdisk.
+///
+/// # Errors
+/// sfdisk refuses.
+pub fn partition(image: &Path, script: &str) -> Result<()> {
     use std::{io::Write, process::Stdio};
     let mut child = command(["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel"])
         .arg(image)
@@ -256,12 +261,16 @@ fn partition(image: &Path, table: Table) -> Result<()> {
         .stdin
         .take()
         .context("sfdisk takes no script")?
-        .write_all(table.script().as_bytes())?;
+        .write_all(script.as_bytes())?;
     ensure!(child.wait()?.success(), "sfdisk refused the partition table");
     Ok(())
 }
 
-fn make_esp(image: &File, esp: Extent, work: &Path) -> Result<()> {
+/// An EFI system partition with the loaders of Debian, at its place on a disk.
+///
+/// # Errors
+/// A tool fails.
+pub fn make_esp(image: &File, esp: Extent, work: &Path) -> Result<()> {
     let loader = work.join("grub.cfg");
     fs::write(&loader, early_config())?;
     let path = work.join("esp");
@@ -286,7 +295,11 @@ fn make_esp(image: &File, esp: Extent, work: &Path) -> Result<()> {
     copy_into(image, esp.offset, &path)
 }
 
-fn make_swap(image: &File, swap: Extent, work: &Path) -> Result<()> {
+/// A swap partition at its place on a disk.
+///
+/// # Errors
+/// A tool fails.
+pub fn make_swap(image: &File, swap: Extent, work: &Path) -> Result<()> {
     let path = work.join("swap");
     File::create(&path)?.set_len(swap.length)?;
     run(command(["mkswap", "--quiet", "--uuid", SWAP_UUID]).arg(&path))?;
