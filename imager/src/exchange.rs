@@ -6,10 +6,13 @@
 //! restore ← ManifestSource + ChunkSource: the same two
 //! ```
 
-use crate::{error::Result, frame::EncodedFrame};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    frame::EncodedFrame,
+};
 use protocol::{
     ChunkId, MasterRef,
-    manifest::{Root, SegmentId, SignedRoot},
+    manifest::{Root, Segment, SegmentId, SegmentRef, SignedRoot},
 };
 
 /// Named, immutable objects: the lowest layer a store stands on. A local folder, a test disk and S3 implement it.
@@ -60,6 +63,29 @@ pub trait ManifestSource: Send + Sync {
     fn root(&self, master: &MasterRef) -> Result<SignedRoot>;
     /// One segment, whose BLAKE3 hash the caller checks against its id.
     fn segment(&self, id: SegmentId) -> Result<Vec<u8>>;
+}
+
+/// Gets a segment and checks that it is the one that its root names, and that it begins at byte `start` of the disk.
+pub(crate) fn fetch_segment(
+    source: &dyn ManifestSource,
+    reference: &SegmentRef,
+    start: u64,
+) -> Result<Segment> {
+    let damaged = |why: &str| {
+        Error::new(
+            ErrorKind::Damaged,
+            format!("manifest segment {}: {why}", reference.id),
+        )
+    };
+    let bytes = source.segment(reference.id)?;
+    if blake3::hash(&bytes).as_bytes() != &reference.id.0 {
+        return Err(damaged("its bytes are not those that the root names"));
+    }
+    let segment = Segment::decode(&bytes)?;
+    if segment.start.get() != start || segment.covered() != Some(reference.covers.get()) {
+        return Err(damaged("it is not where the root puts it"));
+    }
+    Ok(segment)
 }
 
 /// Where a restore gets everything.

@@ -18,10 +18,12 @@ mod identify;
 pub mod ntfs;
 mod ranges;
 mod swap;
+mod tree;
 mod volume;
 
 pub use identify::identify;
 pub use ranges::{Ranges, RangesBuilder};
+pub use tree::{DirectoryEntry, FileTree, Metadata, NodeId, NodeKind, find, open_tree};
 pub use volume::Volume;
 
 use crate::{disk::ReadAt, error::Result};

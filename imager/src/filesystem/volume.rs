@@ -52,6 +52,12 @@ impl<'a> Volume<'a> {
         self.bytes.clone()
     }
 
+    /// The disk it lies on.
+    #[must_use]
+    pub fn disk(&self) -> &'a dyn ReadAt {
+        self.disk
+    }
+
     /// Fills the buffer from `offset` of the partition.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    exchange::ManifestSource,
+    exchange::{ManifestSource, fetch_segment},
 };
 use protocol::manifest::{ByteRange, EntryKind, Root, Segment, SegmentId};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -85,14 +85,7 @@ impl<'a> Entries<'a> {
                 format!("manifest segment {}: {why}", reference.id),
             )
         };
-        let bytes = self.source.segment(reference.id)?;
-        if blake3::hash(&bytes).as_bytes() != &reference.id.0 {
-            return Err(damaged("its bytes are not those that the root names"));
-        }
-        let segment = Segment::decode(&bytes)?;
-        if segment.start.get() != self.starts[number] || segment.covered() != Some(reference.covers.get()) {
-            return Err(damaged("it is not where the root puts it"));
-        }
+        let segment = fetch_segment(self.source, &reference, self.starts[number])?;
         segment
             .ranges()
             .enumerate()

@@ -8,6 +8,10 @@
 //!   0x1A    2  links
 //!   0x20    4  flags: 0x80000 EXTENTS, 0x10000000 INLINE_DATA
 //!   0x28   60  block map: an extent node, or 12 blocks and three trees of blocks
+//!   0x02    2  owner, 0x18  2  group; upper halves at 0x78 and 0x7A
+//!   0x10    4  last change, seconds since 1970, signed
+//!   0x80    2  bytes of the fields from here on
+//!   0x88    4  last change: bits 0-1 above the seconds' 32, bits 2-31 nanoseconds; 0x90 · 0x94 the same when it was made
 //!
 //! Extent node (ifork.rst): header of 12 bytes, then entries of 12 bytes
 //!   header  0xF30A · entries u16 · room u16 · depth u16 · generation u32
@@ -16,7 +20,7 @@
 //! ```
 
 use super::Reader;
-use crate::filesystem::volume::field;
+use crate::filesystem::{NodeKind, volume::field};
 use std::ops::ControlFlow;
 
 const FLAG_EXTENTS: u32 = 0x8_0000;
@@ -58,7 +62,79 @@ impl Budget {
 type Visit<'a> = &'a mut dyn FnMut(BlockRun) -> ControlFlow<()>;
 type Flow = Result<ControlFlow<()>, String>;
 
+/// All bytes of an inode.
+pub(super) struct RawInode(Vec<u8>);
+
+impl RawInode {
+    /// The inode, `None` if the bytes are too few.
+    pub(super) fn parse(&self) -> Option<Inode> {
+        Inode::parse(&self.0)
+    }
+
+    pub(super) fn mode(&self) -> u16 {
+        field::le16(&self.0, 0)
+    }
+
+    pub(super) fn kind(&self) -> NodeKind {
+        match self.mode() >> 12 {
+            0x4 => NodeKind::Folder,
+            0x8 => NodeKind::File,
+            0xA => NodeKind::Link,
+            _ => NodeKind::Special,
+        }
+    }
+
+    /// Owner and group.
+    pub(super) fn owner(&self) -> (u32, u32) {
+        let join =
+            |low, high| u32::from(field::le16(&self.0, high)) << 16 | u32::from(field::le16(&self.0, low));
+        (join(0x02, 0x78), join(0x18, 0x7A))
+    }
+
+    /// Bytes of the fields behind the first 128.
+    fn extra(&self) -> usize {
+        if self.0.len() > 128 {
+            usize::from(field::le16(&self.0, 0x80)).min(self.0.len() - 128)
+        } else {
+            0
+        }
+    }
+
+    /// Whether the inode has its fields up to `end`.
+    pub(super) fn has_extra(&self, end: usize) -> bool {
+        128 + self.extra() >= end
+    }
+
+    /// A time in milliseconds since 1970, from its seconds and the field that extends them.
+    pub(super) fn time(&self, seconds_at: usize, more_at: usize) -> i64 {
+        let seconds = i64::from(field::le32(&self.0, seconds_at).cast_signed());
+        if !self.has_extra(more_at + 4) {
+            return seconds * 1000;
+        }
+        let more = field::le32(&self.0, more_at);
+        (seconds + (i64::from(more & 3) << 32)) * 1000 + i64::from(more >> 2) / 1_000_000
+    }
+
+    /// The two parts of inline data.
+    pub(super) fn inline_data(&self) -> Result<(Vec<u8>, Vec<u8>), String> {
+        let first = self.0.get(0x28..0x64).ok_or("an inode cut short")?;
+        Ok((first.to_vec(), super::tree::inline_rest(&self.0, self.extra())?))
+    }
+}
+
 impl Inode {
+    pub(super) fn is_inline(&self) -> bool {
+        self.flags & FLAG_INLINE_DATA != 0
+    }
+
+    pub(super) fn flags(&self) -> u32 {
+        self.flags
+    }
+
+    pub(super) fn map(&self) -> &[u8; 60] {
+        &self.map
+    }
+
     /// Parses an inode; `None` if the bytes are too few.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let map = bytes.get(0x28..0x64)?.try_into().ok()?;
@@ -76,6 +152,13 @@ impl Inode {
 impl Reader<'_> {
     /// Reads an inode by its number.
     pub(super) fn inode(&self, number: u64) -> Result<Inode, String> {
+        self.raw_inode(number)?
+            .parse()
+            .ok_or_else(|| format!("inode {number} beyond its block"))
+    }
+
+    /// Reads all bytes of an inode by its number.
+    pub(super) fn raw_inode(&self, number: u64) -> Result<RawInode, String> {
         let superblock = &self.superblock;
         let index = number.checked_sub(1).ok_or("inode 0")?;
         let group = index / superblock.inodes_per_group;
@@ -89,9 +172,11 @@ impl Reader<'_> {
             .ok_or("inode table beyond the disk")?;
         let bytes = self.read_block(block)?;
         let start = usize::try_from(offset % superblock.block_bytes).unwrap_or(usize::MAX);
-        bytes
-            .get(start..)
-            .and_then(Inode::parse)
+        let length = usize::try_from(superblock.inode_bytes).unwrap_or(usize::MAX);
+        start
+            .checked_add(length)
+            .and_then(|end| bytes.get(start..end))
+            .map(|bytes| RawInode(bytes.to_vec()))
             .ok_or_else(|| format!("inode {number} beyond its block"))
     }
 

@@ -19,6 +19,7 @@ mod group;
 mod inode;
 mod journal;
 mod superblock;
+mod tree;
 
 use super::{Kind, Mapped, Mapping, Outcome, Ranges, Volume, volume::field};
 use bitmap::Trust;
@@ -26,6 +27,7 @@ use files::ExtFiles;
 use journal::{Journal, Overlay};
 use std::sync::Arc;
 use superblock::{COMPAT_FAST_COMMIT, COMPAT_HAS_JOURNAL, INCOMPAT_RECOVER, Superblock};
+pub(super) use tree::open_tree;
 
 const STATE_CLEAN: u16 = 1;
 const STATE_ERRORS: u16 = 2;

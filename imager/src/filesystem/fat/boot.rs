@@ -200,6 +200,23 @@ impl Boot {
         self.data_start + cluster.saturating_sub(2) * self.cluster_bytes
     }
 
+    /// The cluster after this one in its chain, or `None` at the end or at nonsense.
+    pub(super) fn next_cluster(&self, volume: &Volume<'_>, cluster: u32) -> Result<Option<u32>, String> {
+        let cluster = u64::from(cluster);
+        let value = match self.width {
+            Width::Fat12 => {
+                let bytes = volume.read(self.fat_start + cluster / 2 * 3, 3)?;
+                self.width
+                    .entry(&bytes, usize::try_from(cluster % 2).unwrap_or(0))
+            }
+            Width::Fat16 => u32::from(field::le16(&volume.read(self.fat_start + cluster * 2, 2)?, 0)),
+            Width::Fat32 => {
+                field::le32(&volume.read(self.fat_start + cluster * 4, 4)?, 0) & self.width.mask()
+            }
+        };
+        Ok(Some(value).filter(|value| self.has_cluster(*value)))
+    }
+
     /// Whether a cluster number names a cluster that exists.
     pub(super) fn has_cluster(&self, cluster: u32) -> bool {
         cluster >= 2 && u64::from(cluster) < u64::from(self.cluster_count) + 2

@@ -177,24 +177,7 @@ impl Walk<'_> {
             return Ok(None);
         };
         self.steps_left = left;
-        let cluster = u64::from(cluster);
-        let value = match self.boot.width {
-            Width::Fat12 => {
-                let bytes = self.volume.read(self.boot.fat_start + cluster / 2 * 3, 3)?;
-                self.boot
-                    .width
-                    .entry(&bytes, usize::try_from(cluster % 2).unwrap_or(0))
-            }
-            Width::Fat16 => u32::from(field::le16(
-                &self.volume.read(self.boot.fat_start + cluster * 2, 2)?,
-                0,
-            )),
-            Width::Fat32 => {
-                field::le32(&self.volume.read(self.boot.fat_start + cluster * 4, 4)?, 0)
-                    & self.boot.width.mask()
-            }
-        };
-        Ok(Some(value).filter(|value| self.boot.has_cluster(*value)))
+        self.boot.next_cluster(self.volume, cluster)
     }
 
     fn place(&self) -> u64 {

@@ -13,10 +13,12 @@
 
 mod boot;
 mod directory;
+mod tree;
 
 use super::{Kind, Mapped, Mapping, Outcome, Ranges, RangesBuilder, Volume, volume::field};
 use boot::{Boot, Width};
 use directory::FatFiles;
+pub(super) use tree::{is_same_ignoring_case, open_tree};
 
 /// How much of a FAT is looked at in one go; a whole number of entries of every width.
 const PIECE_BYTES: u64 = 96 << 10;

@@ -10,17 +10,20 @@
 //! Sources: ntfs-3g 2022.10.3 (`include/ntfs-3g/layout.h`, `libntfs-3g/`), Linux `fs/ntfs3/`.
 
 mod boot;
+mod compressed;
 mod files;
 mod record;
 mod root;
 mod state;
 mod table;
+mod tree;
 
 use super::{Kind, Mapped, Mapping, Outcome, Ranges, RangesBuilder, Volume};
 use boot::Boot;
 use files::NtfsFiles;
 use record::{ClusterRun, TYPE_DATA};
 use table::{Stream, Table, read_stream};
+pub(super) use tree::open_tree;
 
 const RECORD_BITMAP: u64 = 6;
 /// How much of $Bitmap is looked at in one go.

@@ -11,6 +11,7 @@
 //!   0x16    2  flags: 1 in use, 2 directory   0x0C    2  flags: 0xFF compressed, 0x4000 encrypted, 0x8000 sparse
 //!   0x18    4  bytes in use                   inside:  0x10  4  length · 0x14  2  offset of the value
 //!   0x20    8  base record, 0 = itself        outside: 0x10  8  first cluster of the file · 0x18  8  last one
+//!                                                      0x22  2  compression unit: 2^n clusters
 //!                                                      0x20  2  offset of the runs · 0x30  8  length in bytes
 //!                                                      0x38  8  bytes that were ever written
 //! Fixups: the last two bytes of each 512-byte block hold the first fixup; the others are what belongs there.
@@ -139,6 +140,19 @@ impl<'a> Attribute<'a> {
     /// Compressed or encrypted: what its clusters hold is not what a file holds.
     pub(super) fn is_transformed(&self) -> bool {
         field::le16(self.0, 0x0C) & 0x40FF != 0
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        field::le16(self.0, 0x0C) & 0x4000 != 0
+    }
+
+    /// Clusters that are compressed together; 0 if it is not compressed.
+    pub(super) fn unit_clusters(&self) -> u64 {
+        if field::le16(self.0, 0x0C) & 0xFF == 0 || !self.is_outside() {
+            return 0;
+        }
+        1u64.checked_shl(u32::from(field::le16(self.0, 0x22)))
+            .unwrap_or(0)
     }
 
     /// The value, if it is in the record.

@@ -36,6 +36,9 @@ pub(super) struct Stream {
     pub length_bytes: u64,
     pub initialized_bytes: u64,
     pub is_transformed: bool,
+    pub is_encrypted: bool,
+    /// Clusters that are compressed together; 0 if it is not compressed.
+    pub unit_clusters: u64,
     /// The value, where it is in the record itself.
     pub value: Option<Vec<u8>>,
 }
@@ -105,6 +108,8 @@ impl Table {
                 length_bytes,
                 initialized_bytes,
                 is_transformed: attribute.is_transformed(),
+                is_encrypted: attribute.is_encrypted(),
+                unit_clusters: attribute.unit_clusters(),
                 value: attribute.value().map(<[u8]>::to_vec),
             }));
         };
@@ -174,6 +179,8 @@ impl Table {
                         length_bytes,
                         initialized_bytes,
                         is_transformed: attribute.is_transformed(),
+                        is_encrypted: attribute.is_encrypted(),
+                        unit_clusters: attribute.unit_clusters(),
                         value: attribute.value().map(<[u8]>::to_vec),
                     });
                 }
