@@ -1,6 +1,8 @@
 //! Reading a disk into a master.
 
+mod arena;
 pub mod cut;
+mod extents;
 mod manifest;
 mod pipeline;
 mod plan;
@@ -47,7 +49,7 @@ impl CaptureOptions {
 }
 
 /// zstd level of new chunks when none is asked for.
-pub const DEFAULT_LEVEL: i32 = 3;
+pub const DEFAULT_LEVEL: i32 = 1;
 
 /// A master's version that was made.
 #[derive(Clone, Debug)]

@@ -64,6 +64,8 @@ pub struct DecodedFrame {
 /// Packs chunks into frames. Keeps its compressor: make one per thread.
 pub struct Encoder {
     compressor: Option<zstd::bulk::Compressor<'static>>,
+    /// Where zstd writes to: a frame's own memory is as long as the frame, and touched once.
+    scratch: Vec<u8>,
 }
 
 impl Encoder {
@@ -76,7 +78,10 @@ impl Encoder {
             .map(zstd::bulk::Compressor::new)
             .transpose()
             .map_err(|error| Error::io("setting up zstd", error))?;
-        Ok(Self { compressor })
+        Ok(Self {
+            compressor,
+            scratch: Vec::new(),
+        })
     }
 
     /// Encodes chunks whose plain bytes follow each other in `plain`. What zstd does not make smaller by at least one
@@ -102,23 +107,22 @@ impl Encoder {
             ));
         }
         let table_end = HEADER_LEN + chunks.len() * ENTRY_LEN;
-        let mut bytes = vec![0u8; table_end + plain.len()];
-        let mut codec = RAW;
-        let mut payload_len = plain.len();
+        let mut payload = plain;
         if let Some(compressor) = &mut self.compressor {
             let limit = plain.len() - plain.len() / 32 - 1;
+            if self.scratch.len() < limit {
+                self.scratch.resize(limit, 0);
+            }
             // The buffer is too short on purpose: zstd gives up as soon as it does not pay.
-            if let Ok(length) = compressor.compress_to_buffer(plain, &mut bytes[table_end..table_end + limit])
-            {
-                codec = ZSTD;
-                payload_len = length;
+            if let Ok(length) = compressor.compress_to_buffer(plain, &mut self.scratch[..limit]) {
+                payload = &self.scratch[..length];
             }
         }
-        if codec == RAW {
-            bytes[table_end..].copy_from_slice(plain);
-        }
-        bytes.truncate(table_end + payload_len);
-        bytes.shrink_to_fit();
+        let codec = if payload.len() < plain.len() { ZSTD } else { RAW };
+        let payload_len = payload.len();
+        let mut bytes = Vec::with_capacity(table_end + payload_len);
+        bytes.resize(table_end, 0);
+        bytes.extend_from_slice(payload);
         let word = |value: usize| u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes();
         bytes[..4].copy_from_slice(MAGIC);
         bytes[4] = VERSION;

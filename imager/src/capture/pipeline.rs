@@ -2,17 +2,22 @@
 //!
 //! ```text
 //! reader ──units──▶ workers (zero test, cut, hash) ──results──▶ coordinator (in order: manifest, "do you lack it?")
-//!    ▲                 ▲ │                                         │         │
-//!    │                 └─┼──────────────frames to encode───────────┘         │
-//!    │                   └─▶ sink                                            │
-//!    └──────────────────────────────empty buffers────────────────────────────┘
+//!    ▲                 ▲ │                                         │
+//!    │                 └─┼──────────────frames to encode───────────┘
+//!    │                   └──frames──▶ senders ──▶ sink
+//!    └─────────────buffers, when the last frame that is made of them is encoded
 //! ```
 //!
 //! Memory is bounded by the buffers: the reader waits for an empty one. Everything else that queues up holds a buffer, or
 //! is a frame of at most 1 MiB in a bounded queue. The queue of results is not bounded by itself, so a worker never waits
-//! for the coordinator while the coordinator waits for a worker.
+//! for the coordinator while the coordinator waits for a worker. A frame in the making never holds a buffer from one unit
+//! to the next, so the reader always gets one again.
+//!
+//! Bytes are copied only where a frame is made of more than one run of a buffer: [`Content`]. The sink may block (a disk
+//! that syncs, a network): senders wait for it, not the workers, of which there is one per core.
 
 use super::{
+    arena::{Arena, Content, Lease},
     cut::{self, Piece},
     manifest::ManifestWriter,
     plan::{How, Plan, Span, UNIT_LEN},
@@ -21,7 +26,7 @@ use crate::{
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
     exchange::ChunkSink,
-    frame::{self, Encoder},
+    frame::{EncodedFrame, Encoder},
     progress::{Phase, Progress},
     store::folder::lock,
 };
@@ -29,8 +34,9 @@ use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
 use protocol::{ChunkId, manifest::EntryKind, manifest::SegmentRef};
 use std::{
     collections::{BTreeMap, HashSet},
+    ops::Range,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -58,7 +64,7 @@ struct Unit {
     number: u64,
     spans: Vec<Span>,
     /// The bytes of the spans that are read, one behind the other.
-    buffer: Vec<u8>,
+    buffer: Lease,
 }
 
 /// A piece of a unit after hashing.
@@ -74,20 +80,17 @@ struct Found {
 struct Hashed {
     number: u64,
     found: Vec<Found>,
-    buffer: Vec<u8>,
-}
-
-/// Chunks to be encoded together.
-#[derive(Default)]
-struct FrameJob {
-    chunks: Vec<(ChunkId, u32)>,
-    plain: Vec<u8>,
+    buffer: Arc<Lease>,
 }
 
 /// Asks the sink about this many chunks at a time, or as many as are ready.
 const ASK_CHUNKS: usize = 2048;
 /// Most spans of a unit.
 const UNIT_SPANS: usize = 8192;
+/// Threads that wait for the sink.
+const SENDERS: usize = 2;
+/// Most buffers, however many workers there are: 128 MiB.
+const BUFFERS_MAX: usize = 32;
 
 /// Runs a plan.
 pub(crate) fn run(
@@ -98,27 +101,27 @@ pub(crate) fn run(
     progress: &dyn Progress,
 ) -> Result<Outcome> {
     let state = State::default();
-    let buffers = settings.workers * 2 + 6;
-    let (empty_sender, empty) = bounded::<Vec<u8>>(buffers);
-    for _ in 0..buffers {
-        // There is room for every one of them.
-        let _ = empty_sender.send(Vec::new());
-    }
+    let arena = Arena::new((settings.workers * 2 + 6).min(BUFFERS_MAX));
     let (unit_sender, units) = bounded::<Unit>(settings.workers + 2);
-    let (job_sender, jobs) = bounded::<FrameJob>(settings.workers * 2);
+    let (job_sender, jobs) = bounded::<Content>(settings.workers * 2);
     let (result_sender, results) = unbounded::<Hashed>();
+    let (frame_sender, frames) = bounded::<EncodedFrame>(SENDERS);
     let (done_sender, done) = unbounded::<Vec<ChunkId>>();
     thread::scope(|scope| {
         let state = &state;
-        scope.spawn(move || state.guard(|| read(disk, plan, &empty, &unit_sender, state, progress)));
+        scope.spawn(move || state.guard(|| read(disk, plan, &arena, &unit_sender, state, progress)));
         for _ in 0..settings.workers {
             let (units, jobs) = (units.clone(), jobs.clone());
-            let (results, done) = (result_sender.clone(), done_sender.clone());
+            let (results, frames) = (result_sender.clone(), frame_sender.clone());
             scope.spawn(move || {
-                state.guard(|| work(&units, &jobs, results, &done, sink, settings.level, state))
+                state.guard(|| work(&units, &jobs, results, &frames, settings.level, state));
             });
         }
-        drop((units, jobs, result_sender, done_sender));
+        for _ in 0..SENDERS {
+            let (frames, done) = (frames.clone(), done_sender.clone());
+            scope.spawn(move || send(&frames, &done, sink, state));
+        }
+        drop((units, jobs, frames, result_sender, frame_sender, done_sender));
         let manifest = ManifestWriter::new(sink, &plan.borders);
         let coordinator = Coordinator {
             sink,
@@ -126,10 +129,10 @@ pub(crate) fn run(
             jobs: job_sender,
             done,
             state,
-            open: FrameJob::default(),
+            open: Content::default(),
             sent: HashSet::new(),
         };
-        coordinator.run(&results, &empty_sender)
+        coordinator.run(&results)
     })
 }
 
@@ -166,7 +169,7 @@ impl State {
 fn read(
     disk: &dyn ReadAt,
     plan: &Plan,
-    empty: &Receiver<Vec<u8>>,
+    arena: &Arena,
     units: &Sender<Unit>,
     state: &State,
     progress: &dyn Progress,
@@ -183,12 +186,10 @@ fn read(
             break;
         }
         progress.check_cancelled()?;
-        let Ok(mut buffer) = empty.recv() else { break };
-        buffer.clear();
         let mut unit = Unit {
             number,
             spans: Vec::new(),
-            buffer,
+            buffer: arena.lease(),
         };
         let mut wanted = 0;
         while let Some(span) = spans.next_if(|span| {
@@ -198,10 +199,8 @@ fn read(
             wanted += span.read_len();
             unit.spans.push(span);
         }
-        fill(disk, &mut unit)?;
-        state
-            .bytes_read
-            .fetch_add(unit.buffer.len() as u64, Ordering::Relaxed);
+        fill(disk, &mut unit, usize::try_from(wanted).unwrap_or(0))?;
+        state.bytes_read.fetch_add(wanted, Ordering::Relaxed);
         let used = unit.spans.iter().filter(|span| span.how != How::Free);
         done = plan
             .bytes_used
@@ -215,7 +214,7 @@ fn read(
 }
 
 /// A span that lies in a hole of the source is zeros without reading. `data` is the range of data at or behind it.
-fn without_holes(disk: &dyn ReadAt, mut span: Span, data: &mut Option<std::ops::Range<u64>>) -> Span {
+fn without_holes(disk: &dyn ReadAt, mut span: Span, data: &mut Option<Range<u64>>) -> Span {
     while let Some(behind) = data.as_ref().filter(|data| data.end <= span.offset) {
         *data = disk.next_data(behind.end);
     }
@@ -229,15 +228,14 @@ fn without_holes(disk: &dyn ReadAt, mut span: Span, data: &mut Option<std::ops::
 }
 
 /// Reads a unit's spans, those that touch in one go.
-fn fill(disk: &dyn ReadAt, unit: &mut Unit) -> Result<()> {
-    let wanted: u64 = unit.spans.iter().map(Span::read_len).sum();
-    unit.buffer.resize(usize::try_from(wanted).unwrap_or(0), 0);
+fn fill(disk: &dyn ReadAt, unit: &mut Unit, wanted: usize) -> Result<()> {
+    let buffer = unit.buffer.at_least(wanted);
     let mut at = 0usize;
     let mut run: Option<(u64, usize)> = None;
     let mut next = 0u64;
     let mut flush = |run: &mut Option<(u64, usize)>, at: usize| -> Result<()> {
         if let Some((offset, start)) = run.take() {
-            disk.read_exact_at(&mut unit.buffer[start..at], offset)?;
+            disk.read_exact_at(&mut buffer[start..at], offset)?;
         }
         Ok(())
     };
@@ -269,10 +267,9 @@ impl Span {
 /// Hashes units and encodes frames, frames first: they hold the memory that others wait for.
 fn work(
     units: &Receiver<Unit>,
-    jobs: &Receiver<FrameJob>,
+    jobs: &Receiver<Content>,
     results: Sender<Hashed>,
-    done: &Sender<Vec<ChunkId>>,
-    sink: &dyn ChunkSink,
+    frames: &Sender<EncodedFrame>,
     level: Option<i32>,
     state: &State,
 ) -> Result<()> {
@@ -287,11 +284,13 @@ fn work(
                 Ok(job) if !state.stopped() => {
                     // An error here must not end the loop: somebody has to go on emptying the queues.
                     state.guard(|| {
-                        let frame = encoder.encode(&job.chunks, &job.plain)?;
+                        let frame = encoder.encode(job.chunks(), job.bytes())?;
+                        drop(job);
                         state.bytes_stored.fetch_add(frame.as_bytes().len() as u64, Ordering::Relaxed);
-                        sink.put_frame(frame)
+                        // Senders live as long as a worker does.
+                        let _ = frames.send(frame);
+                        Ok(())
                     });
-                    let _ = done.send(job.chunks.into_iter().map(|(id, _)| id).collect());
                 }
                 Ok(_) => {}
                 // The coordinator has everything.
@@ -300,7 +299,7 @@ fn work(
             recv(units) -> unit => match unit {
                 Ok(unit) => {
                     let hashed = if state.stopped() {
-                        Hashed { number: unit.number, found: Vec::new(), buffer: unit.buffer }
+                        Hashed { number: unit.number, found: Vec::new(), buffer: Arc::new(unit.buffer) }
                     } else {
                         hash(unit)
                     };
@@ -314,13 +313,25 @@ fn work(
     }
 }
 
+/// Hands frames to the sink, which may take its time.
+fn send(frames: &Receiver<EncodedFrame>, done: &Sender<Vec<ChunkId>>, sink: &dyn ChunkSink, state: &State) {
+    for frame in frames {
+        // After an error the queue is still emptied: somebody waits for room in it.
+        if !state.stopped() {
+            let ids = frame.chunks().iter().map(|(id, _)| *id).collect();
+            state.guard(|| sink.put_frame(frame));
+            let _ = done.send(ids);
+        }
+    }
+}
+
 fn hash(unit: Unit) -> Hashed {
     let mut found = Vec::with_capacity(unit.spans.len());
     let mut at = 0;
     for span in &unit.spans {
         let length = usize::try_from(span.read_len()).unwrap_or(0);
-        let bytes = &unit.buffer[at..at + length];
-        let chunk = |range: std::ops::Range<usize>| {
+        let bytes = &unit.buffer.bytes()[at..at + length];
+        let chunk = |range: Range<usize>| {
             let kind = EntryKind::Data(ChunkId(*blake3::hash(&bytes[range.clone()]).as_bytes()));
             Found {
                 offset: span.offset + range.start as u64,
@@ -355,7 +366,7 @@ fn hash(unit: Unit) -> Hashed {
     Hashed {
         number: unit.number,
         found,
-        buffer: unit.buffer,
+        buffer: Arc::new(unit.buffer),
     }
 }
 
@@ -363,16 +374,16 @@ fn hash(unit: Unit) -> Hashed {
 struct Coordinator<'a> {
     sink: &'a dyn ChunkSink,
     manifest: ManifestWriter<'a>,
-    jobs: Sender<FrameJob>,
+    jobs: Sender<Content>,
     done: Receiver<Vec<ChunkId>>,
     state: &'a State,
-    open: FrameJob,
+    open: Content,
     /// Chunks on their way to the sink: asked about again, it would still say that it lacks them.
     sent: HashSet<ChunkId>,
 }
 
 impl Coordinator<'_> {
-    fn run(mut self, results: &Receiver<Hashed>, empty: &Sender<Vec<u8>>) -> Result<Outcome> {
+    fn run(mut self, results: &Receiver<Hashed>) -> Result<Outcome> {
         let mut early: BTreeMap<u64, Hashed> = BTreeMap::new();
         let mut next = 0;
         let mut batch: Vec<Hashed> = Vec::new();
@@ -392,10 +403,7 @@ impl Coordinator<'_> {
                 {
                     self.state.fail(error);
                 }
-                for hashed in batch.drain(..) {
-                    // The reader may be gone already.
-                    let _ = empty.try_send(hashed.buffer);
-                }
+                batch.clear();
             }
         }
         if !self.state.stopped()
@@ -459,36 +467,28 @@ impl Coordinator<'_> {
                 let EntryKind::Data(id) = found.kind else { continue };
                 if lacking.next() == Some(true) && self.sent.insert(id) {
                     let length = usize::try_from(found.length).unwrap_or(0);
-                    self.add(id, &hashed.buffer[found.at..found.at + length])?;
+                    self.add(id, &hashed.buffer, found.at..found.at + length)?;
                 }
             }
+            self.open.keep();
         }
         Ok(())
     }
 
-    fn add(&mut self, id: ChunkId, bytes: &[u8]) -> Result<()> {
-        if self.open.plain.len() + bytes.len() > frame::MAX_PLAIN_LEN
-            || self.open.chunks.len() >= frame::MAX_CHUNKS
-        {
+    fn add(&mut self, id: ChunkId, buffer: &Arc<Lease>, range: Range<usize>) -> Result<()> {
+        let length = range.len();
+        if !self.open.has_room(length) {
             self.send_frame()?;
         }
-        if self.open.plain.capacity() == 0 {
-            self.open.plain.reserve_exact(frame::MAX_PLAIN_LEN);
-        }
-        self.open.plain.extend_from_slice(bytes);
-        self.open
-            .chunks
-            .push((id, u32::try_from(bytes.len()).unwrap_or(u32::MAX)));
-        self.state
-            .bytes_new
-            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.open.push(id, buffer, range);
+        self.state.bytes_new.fetch_add(length as u64, Ordering::Relaxed);
         self.state.chunks_new.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     fn send_frame(&mut self) -> Result<()> {
         let job = std::mem::take(&mut self.open);
-        if job.chunks.is_empty() {
+        if job.chunks().is_empty() {
             return Ok(());
         }
         self.jobs.send(job).map_err(|_| {

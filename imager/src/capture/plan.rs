@@ -6,6 +6,7 @@
 //! units     spans to be read together, up to 4 MiB
 //! ```
 
+use super::extents::{Extent, Extents, FILE_CUT, Walk};
 use crate::{
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
@@ -14,20 +15,19 @@ use crate::{
     partition::Table,
 };
 use protocol::manifest::{ByteRange, PartitionNote};
-use std::{collections::VecDeque, ops::ControlFlow, ops::Range};
+use std::{ops::ControlFlow, ops::Range};
 
 /// Most bytes read for one unit of work.
 pub(crate) const UNIT_LEN: usize = 4 << 20;
-/// Files are cut at multiples of this, counted in the file.
-const FILE_CUT: u64 = 256 << 10;
-/// What is used but belongs to no file is cut at multiples of this, counted in the partition.
-const METADATA_CUT: u64 = 64 << 10;
-/// Extents remembered per partition: 64 MiB. What is beyond is cut by its content.
-const EXTENTS_MAX: usize = (64 << 20) / size_of::<Extent>();
+/// What is used but belongs to no file is cut at multiples of this, counted in the partition: small, because a system
+/// that runs changes a little of it in many places.
+const METADATA_CUT: u64 = 16 << 10;
 
 /// What is read of a disk.
 pub(crate) struct Plan {
     regions: Vec<Region>,
+    /// Of each partition that is cut at files, where they lie.
+    extents: Vec<Extents>,
     /// Places where a cut must be: what is written at different times must not share a chunk.
     pub(crate) borders: Vec<u64>,
     pub(crate) partitions: Vec<PartitionNote>,
@@ -44,26 +44,20 @@ struct Region {
     treatment: Treatment,
 }
 
+#[derive(Clone, Copy)]
 enum Treatment {
     /// Kept; cut by content, counted from this offset on.
     Content,
-    /// Kept; cut at files. Index of the partition's extents.
+    /// Kept; cut at files.
     Files {
         partition_start: u64,
-        extents: std::sync::Arc<Vec<Extent>>,
+        /// Which of the plan's extents are those of the partition.
+        extents: usize,
     },
     /// Not read; zeros after a restore.
     Zeros,
     /// Not read; anything after a restore.
     Free,
-}
-
-/// A run of a file on the disk.
-#[derive(Clone, Copy)]
-struct Extent {
-    disk: u64,
-    length: u64,
-    logical: u64,
 }
 
 /// A range that is treated in one way.
@@ -102,6 +96,7 @@ impl Plan {
             ));
         }
         let mut regions = Vec::new();
+        let mut extents = Vec::new();
         let mut partitions = Vec::new();
         for (one, mapping) in layout.partitions.iter().zip(&examined.mappings) {
             if let (Outcome::Refused { reason, remedy }, false) = (&mapping.outcome, as_raw) {
@@ -127,7 +122,7 @@ impl Plan {
                     treatment: Treatment::Content,
                 });
             } else {
-                add_partition(disk, &one.bytes, mapping, &mut regions);
+                add_partition(disk, &one.bytes, mapping, &mut regions, &mut extents);
             }
         }
         let primary = layout.primary_table();
@@ -174,6 +169,7 @@ impl Plan {
         };
         Ok(Self {
             regions,
+            extents,
             borders,
             partitions,
             primary_table: primary.iter().map(byte_range).collect(),
@@ -194,8 +190,7 @@ impl Plan {
             plan: self,
             region: 0,
             position: 0,
-            extent: 0,
-            ready: VecDeque::new(),
+            walks: self.extents.iter().map(Extents::walk).collect(),
         }
     }
 }
@@ -229,7 +224,13 @@ fn without_holes(regions: Vec<Region>, disk_bytes: u64) -> Vec<Region> {
     whole
 }
 
-fn add_partition(disk: &dyn ReadAt, bytes: &Range<u64>, mapping: &Mapping, regions: &mut Vec<Region>) {
+fn add_partition(
+    disk: &dyn ReadAt,
+    bytes: &Range<u64>,
+    mapping: &Mapping,
+    regions: &mut Vec<Region>,
+    extents: &mut Vec<Extents>,
+) {
     let Outcome::Mapped(mapped) = &mapping.outcome else {
         regions.push(Region {
             bytes: bytes.clone(),
@@ -237,46 +238,41 @@ fn add_partition(disk: &dyn ReadAt, bytes: &Range<u64>, mapping: &Mapping, regio
         });
         return;
     };
-    let mut extents = Vec::new();
+    let mut files = Extents::default();
     // What follows a file's last byte in its last block belongs to nobody else: it stays with the file.
     let block = u64::from(mapping.block_size_bytes.max(1));
     // Hints only: what cannot be walked is cut as metadata is.
     let _ = mapped.files.walk(disk, &mut |extent| {
-        extents.push(Extent {
-            disk: extent.disk_offset,
-            length: extent
-                .length_bytes
-                .checked_next_multiple_of(block)
-                .unwrap_or(extent.length_bytes),
-            logical: extent.logical_offset,
-        });
-        if extents.len() < EXTENTS_MAX {
+        let length = extent
+            .length_bytes
+            .checked_next_multiple_of(block)
+            .unwrap_or(extent.length_bytes);
+        if files.push(extent.disk_offset, length, extent.logical_offset) {
             ControlFlow::Continue(())
         } else {
             ControlFlow::Break(())
         }
     });
-    extents.sort_unstable_by_key(|extent| (extent.disk, extent.logical));
-    let extents = std::sync::Arc::new(extents);
+    files.finish();
     let whole = Ranges::from_one(bytes.clone());
     let used = mapped.used.intersection(&whole);
     let zeroed = mapped.zeroed.intersection(&whole).difference(&used);
     let free = whole.difference(&used).difference(&zeroed);
-    regions.extend(used.iter().map(|range| Region {
-        bytes: range.clone(),
-        treatment: Treatment::Files {
-            partition_start: bytes.start,
-            extents: std::sync::Arc::clone(&extents),
-        },
-    }));
-    regions.extend(zeroed.iter().map(|range| Region {
-        bytes: range.clone(),
-        treatment: Treatment::Zeros,
-    }));
-    regions.extend(free.iter().map(|range| Region {
-        bytes: range.clone(),
-        treatment: Treatment::Free,
-    }));
+    let as_files = Treatment::Files {
+        partition_start: bytes.start,
+        extents: extents.len(),
+    };
+    extents.push(files);
+    for (ranges, treatment) in [
+        (used, as_files),
+        (zeroed, Treatment::Zeros),
+        (free, Treatment::Free),
+    ] {
+        regions.extend(ranges.iter().map(|range| Region {
+            bytes: range.clone(),
+            treatment,
+        }));
+    }
 }
 
 /// Walks a plan.
@@ -285,18 +281,14 @@ pub(crate) struct Spans<'a> {
     region: usize,
     /// Next byte of the disk.
     position: u64,
-    /// First extent of the region's list that may still matter.
-    extent: usize,
-    ready: VecDeque<Span>,
+    /// As far as the extents of each partition matter no more.
+    walks: Vec<Walk<'a>>,
 }
 
 impl Iterator for Spans<'_> {
     type Item = Span;
 
     fn next(&mut self) -> Option<Span> {
-        if let Some(span) = self.ready.pop_front() {
-            return Some(span);
-        }
         let region = self.plan.regions.get(self.region)?;
         let start = self.position.max(region.bytes.start);
         let mut end = region.bytes.end;
@@ -317,7 +309,8 @@ impl Iterator for Spans<'_> {
                 partition_start,
                 extents,
             } => {
-                end = end.min(next_file_cut(extents, &mut self.extent, start, *partition_start));
+                let around = self.walks.get_mut(*extents).map(|walk| walk.around(start));
+                end = end.min(next_file_cut(around.unwrap_or_default(), start, *partition_start));
                 How::Whole
             }
         };
@@ -333,30 +326,20 @@ impl Iterator for Spans<'_> {
     }
 }
 
-/// Where the span that begins at `start` ends because of the files there.
-fn next_file_cut(extents: &[Extent], cursor: &mut usize, start: u64, partition_start: u64) -> u64 {
-    // Another partition has another list: then the cursor is from elsewhere.
-    if extents.get(*cursor).is_none_or(|extent| extent.disk > start) {
-        *cursor = extents
-            .partition_point(|extent| extent.disk <= start)
-            .saturating_sub(1);
-    }
-    while extents.get(*cursor + 1).is_some_and(|next| next.disk <= start) {
-        *cursor += 1;
-    }
-    let next_extent = match extents.get(*cursor) {
-        Some(extent) if extent.disk <= start && start < extent.disk.saturating_add(extent.length) => {
-            let extent_end = extent.disk + extent.length;
-            let logical = extent.logical.saturating_add(start - extent.disk);
+/// Where the span that begins at `start` ends because of the files there: the last extent that begins at it or before,
+/// and the first behind it.
+fn next_file_cut((last, next): (Option<Extent>, Option<Extent>), start: u64, partition_start: u64) -> u64 {
+    let next = next.map_or(u64::MAX, |next| next.disk);
+    if let Some(extent) = last {
+        let end = extent.disk.saturating_add(extent.length);
+        if start < end {
+            let logical = extent.phase.saturating_add(start - extent.disk);
             let cut = start.saturating_add(FILE_CUT - logical % FILE_CUT);
-            let next = extents.get(*cursor + 1).map_or(u64::MAX, |next| next.disk);
-            return extent_end.min(cut).min(next);
+            return end.min(cut).min(next);
         }
-        Some(extent) if extent.disk > start => extent.disk,
-        _ => extents.get(*cursor + 1).map_or(u64::MAX, |next| next.disk),
-    };
+    }
     let into = start.saturating_sub(partition_start);
-    next_extent.min(partition_start + (into / METADATA_CUT + 1) * METADATA_CUT)
+    next.min(partition_start + (into / METADATA_CUT + 1) * METADATA_CUT)
 }
 
 #[cfg(test)]

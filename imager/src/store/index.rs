@@ -1,10 +1,24 @@
 //! Where each chunk lies: made from the packs alone.
+//!
+//! ```text
+//! recent   a table in memory, of bounded size: what was added last
+//! runs     sorted files, mapped into memory (`run`); each at least twice as long as the next
+//! ```
+//!
+//! When the table is full it becomes a run, and runs that are no longer twice as long as the next are merged. So memory
+//! is bounded however many chunks there are, a chunk is looked for in a few places, and each record is written a few
+//! times. The newest record of a chunk counts. The files have no name: nothing is left behind and nothing has to be
+//! checked at the next opening, which makes them anew.
+
+mod run;
 
 use super::pack::{Contents, FrameRecord, PackId};
 use protocol::ChunkId;
+use run::Run;
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
+    path::PathBuf,
 };
 
 /// A place in a store: which pack, which frame of it.
@@ -31,15 +45,31 @@ pub struct IndexedPack {
     pub bytes: u64,
 }
 
-/// Chunk → place, in memory.
+/// Chunk → place.
 ///
 /// A chunk is known by the first half of its id: 128 bits of BLAKE3, so that two never meet by chance; whoever reads the
 /// chunk checks the whole id.
-#[derive(Default)]
 pub struct Index {
     packs: Vec<Option<IndexedPack>>,
-    chunks: HashMap<[u8; 16], Location, BuildHasherDefault<IdHasher>>,
+    recent: HashMap<Key, Location, BuildHasherDefault<IdHasher>>,
+    /// The longest and oldest first.
+    runs: Vec<Run>,
+    /// Where runs are written.
+    folder: PathBuf,
+    /// How many records `recent` holds before it becomes a run.
+    recent_max: usize,
 }
+
+/// The half of an id that the index goes by.
+pub type Key = [u8; 16];
+
+/// What `recent` holds: about 13 MB.
+const RECENT_MAX: usize = 400_000;
+/// The record of a chunk that is known to lie nowhere any more, whatever older records say.
+const FORGOTTEN: Location = Location {
+    pack: u32::MAX,
+    frame: u32::MAX,
+};
 
 /// Ids are hashes already.
 #[derive(Default)]
@@ -59,13 +89,31 @@ impl Hasher for IdHasher {
 
 /// The half of an id that the index goes by.
 #[must_use]
-pub fn key(id: &ChunkId) -> [u8; 16] {
+pub fn key(id: &ChunkId) -> Key {
     let mut key = [0; 16];
     key.copy_from_slice(&id.0[..16]);
     key
 }
 
+impl Default for Index {
+    fn default() -> Self {
+        Self::new(std::env::temp_dir())
+    }
+}
+
 impl Index {
+    /// An empty index that keeps in this folder what it does not hold in memory.
+    #[must_use]
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            packs: Vec::new(),
+            recent: HashMap::default(),
+            runs: Vec::new(),
+            folder,
+            recent_max: RECENT_MAX,
+        }
+    }
+
     /// Adds a pack. Frames for which `usable` says no are counted but never found.
     pub fn add_pack(
         &mut self,
@@ -93,7 +141,7 @@ impl Index {
         number
     }
 
-    /// Adds a frame behind the others of a pack.
+    /// Adds a frame behind the others of a pack. A chunk that is known to lie elsewhere stays there.
     pub fn add_frame(&mut self, pack: u32, record: &FrameRecord, usable: bool) {
         let Some(Some(entry)) = self.packs.get_mut(pack as usize) else {
             return;
@@ -105,8 +153,11 @@ impl Index {
         entry.bytes += u64::from(record.len);
         if usable {
             for (id, _) in &record.chunks {
-                self.chunks.entry(key(id)).or_insert(Location { pack, frame });
+                if self.find(id).is_none() {
+                    self.recent.insert(key(id), Location { pack, frame });
+                }
             }
+            self.spill();
         }
     }
 
@@ -120,7 +171,12 @@ impl Index {
     /// Where a chunk lies.
     #[must_use]
     pub fn find(&self, id: &ChunkId) -> Option<Location> {
-        self.chunks.get(&key(id)).copied()
+        let key = key(id);
+        let place = match self.recent.get(&key) {
+            Some(place) => *place,
+            None => self.runs.iter().rev().find_map(|run| run.find(&key))?,
+        };
+        self.is_alive(place).then_some(place)
     }
 
     /// A pack by its number.
@@ -137,24 +193,27 @@ impl Index {
             .filter_map(|(pack, number)| Some((number, pack.as_ref()?)))
     }
 
-    /// Number of different chunks.
+    /// Number of different chunks. All of them are counted.
     #[must_use]
     pub fn chunk_count(&self) -> u64 {
-        self.chunks.len() as u64
+        let recent = self.recent.values().filter(|place| self.is_alive(**place));
+        let older = run::merge(&self.runs)
+            .filter(|(key, place)| self.is_alive(*place) && !self.recent.contains_key(key));
+        (recent.count() + older.count()) as u64
     }
 
     /// Forgets where these chunks lie, if it is in this frame.
     pub fn forget_frame(&mut self, place: Location, chunks: &[(ChunkId, u32)]) {
         for (id, _) in chunks {
             if self.find(id) == Some(place) {
-                self.chunks.remove(&key(id));
+                self.recent.insert(key(id), FORGOTTEN);
             }
         }
     }
 
     /// Says that a chunk lies here, wherever it was known to lie before.
     pub fn move_chunk(&mut self, id: &ChunkId, place: Location) {
-        self.chunks.insert(key(id), place);
+        self.recent.insert(key(id), place);
     }
 
     /// Forgets a pack and every chunk that is known to lie in it.
@@ -162,6 +221,45 @@ impl Index {
         if let Some(slot) = self.packs.get_mut(number as usize) {
             *slot = None;
         }
-        self.chunks.retain(|_, place| place.pack != number);
+    }
+
+    /// Numbers of packs are given once, so what lies in a pack that is gone is known to be gone.
+    fn is_alive(&self, place: Location) -> bool {
+        self.pack(place.pack).is_some()
+    }
+
+    /// Writes what is in memory to a run if it is too much. Without room for that it stays in memory, which is where the
+    /// next attempt finds it.
+    fn spill(&mut self) {
+        if self.recent.len() < self.recent_max {
+            return;
+        }
+        let mut places: Vec<(Key, Location)> =
+            self.recent.iter().map(|(key, place)| (*key, *place)).collect();
+        places.sort_unstable_by_key(|(key, _)| *key);
+        let Ok(run) = Run::write(&self.folder, places.len(), places.into_iter()) else {
+            self.recent_max = self.recent_max.saturating_mul(2);
+            return;
+        };
+        self.recent.clear();
+        self.runs.push(run);
+        while let [.., longer, shorter] = self.runs.as_slice() {
+            if longer.len() >= 2 * shorter.len() {
+                break;
+            }
+            let begin = self.runs.len() - 2;
+            let pair = &self.runs[begin..];
+            // With nothing older below them, what is gone need not be remembered as gone.
+            let places = run::merge(pair).filter(|(_, place)| begin > 0 || self.is_alive(*place));
+            let Ok(merged) = Run::write(&self.folder, longer.len() + shorter.len(), places) else {
+                // They are as good as one, only slower.
+                break;
+            };
+            self.runs.truncate(begin);
+            self.runs.push(merged);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -112,7 +112,12 @@ impl Store {
                 Some(SecretKey::from_pem(&text)?)
             }
         };
-        let mut store = Self::with_storage(Box::new(FolderStorage::new(folder)), key)?;
+        // Who only reads may not be able to write there.
+        let index = match access {
+            Access::Read => Index::default(),
+            Access::Write => Index::new(folder.to_owned()),
+        };
+        let mut store = Self::with_index(Box::new(FolderStorage::new(folder)), key, index)?;
         store._locks = locks;
         store.folder = Some(folder.to_owned());
         if access == Access::Write {
@@ -129,6 +134,11 @@ impl Store {
     /// # Errors
     /// There is no store, it has another format version or another key, or it cannot be read.
     pub fn with_storage(storage: Box<dyn PackStorage>, key: Option<SecretKey>) -> Result<Self> {
+        Self::with_index(storage, key, Index::default())
+    }
+
+    /// Opens a store and fills its index, which is empty.
+    fn with_index(storage: Box<dyn PackStorage>, key: Option<SecretKey>, index: Index) -> Result<Self> {
         let public_key = read_description(&*storage)?;
         if key.as_ref().is_some_and(|key| key.public() != public_key) {
             return Err(Error::new(
@@ -146,12 +156,12 @@ impl Store {
                 masters: Mutex::new(()),
                 promised: Mutex::default(),
             }),
-            index: RwLock::new(Index::default()),
+            index: RwLock::default(),
             warnings: Vec::new(),
             _locks: Vec::new(),
             folder: None,
         };
-        store.load_index()?;
+        store.load_index(index)?;
         Ok(store)
     }
 
@@ -190,9 +200,8 @@ impl Store {
         }
     }
 
-    fn load_index(&mut self) -> Result<()> {
+    fn load_index(&mut self, mut index: Index) -> Result<()> {
         let damaged: HashSet<String> = self.storage.list("damaged/")?.into_iter().collect();
-        let mut index = Index::default();
         let mut warnings = Vec::new();
         let mut sealed = HashSet::new();
         // Listed first: a pack that a writer finishes meanwhile is then in this list or in the other, never in none.

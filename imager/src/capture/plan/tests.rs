@@ -1,22 +1,21 @@
 use super::*;
 use crate::synthetic::gpt_disk;
 
-fn extents(list: &[(u64, u64, u64)]) -> Vec<Extent> {
-    list.iter()
-        .map(|(disk, length, logical)| Extent {
-            disk: *disk,
-            length: *length,
-            logical: *logical,
-        })
-        .collect()
+fn extents(list: &[(u64, u64, u64)]) -> Extents {
+    let mut extents = Extents::default();
+    for (disk, length, logical) in list {
+        assert!(extents.push(*disk, *length, *logical));
+    }
+    extents.finish();
+    extents
 }
 
-fn cuts(extents: &[Extent], range: Range<u64>) -> Vec<u64> {
-    let mut cursor = 0;
+fn cuts(extents: &Extents, range: Range<u64>) -> Vec<u64> {
+    let mut walk = extents.walk();
     let mut cuts = Vec::new();
     let mut position = range.start;
     while position < range.end {
-        let end = next_file_cut(extents, &mut cursor, position, 0).min(range.end);
+        let end = next_file_cut(walk.around(position), position, 0).min(range.end);
         assert!(end > position, "a cut must go on");
         cuts.push(end);
         position = end;
@@ -37,6 +36,9 @@ fn files_are_cut_at_their_start_and_at_multiples_counted_in_the_file() {
             (12 + 256) * K,
             312 * K,
             320 * K,
+            336 * K,
+            352 * K,
+            368 * K,
             384 * K,
             400 * K,
             (400 + 212) * K,
