@@ -8,9 +8,11 @@ mod pipeline;
 mod plan;
 
 use crate::{
+    confine::confined,
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
     exchange::ChunkSink,
+    filesystem::Wishes,
     inspect,
     partition::RepairedDisk,
     progress::{Phase, Progress},
@@ -31,6 +33,8 @@ pub struct CaptureOptions {
     pub level: Option<i32>,
     /// Keep every byte, whatever filesystems are there.
     pub as_raw: bool,
+    /// Leave a hibernated Windows out, as if its power had been cut.
+    pub drop_hibernation: bool,
     /// Threads that hash and compress; 0 means one per core.
     pub workers: usize,
 }
@@ -43,6 +47,7 @@ impl CaptureOptions {
             name,
             level: Some(DEFAULT_LEVEL),
             as_raw: false,
+            drop_hibernation: false,
             workers: 0,
         }
     }
@@ -109,8 +114,16 @@ pub fn capture(
         .with_remedy("only disks with sectors of 512 or 4096 bytes can be captured"));
     }
     progress.report(Phase::Inspecting, 0, size);
-    let examined = inspect::examine(source)?;
-    let mut plan = plan::Plan::new(source, &examined, options.as_raw)?;
+    let wishes = Wishes {
+        drop_hibernation: options.drop_hibernation,
+    };
+    // Everything that reads the source's structures, the walk over its files included.
+    let (examined, mut plan) = confined(|| {
+        let examined = inspect::examine(source, wishes)?;
+        let plan = plan::Plan::new(source, &examined, options.as_raw)?;
+        Ok::<_, Error>((examined, plan))
+    })?
+    .value?;
     let repaired = if options.as_raw {
         None
     } else {

@@ -1,6 +1,7 @@
 //! Words in, one answer out: text for a person, or with `--json` one object.
 
 mod answer;
+mod inspection;
 mod screen;
 mod work;
 
@@ -96,6 +97,9 @@ struct Capture {
     /// Keep every byte, whatever filesystems are there.
     #[arg(long = "as", value_name = "raw")]
     treat_as: Option<TreatAs>,
+    /// Leave a hibernated Windows (or its fast startup) out, as if its power had been cut. The source keeps it.
+    #[arg(long)]
+    drop_hibernation: bool,
     /// Threads that hash and compress; 0 means one per core.
     #[arg(long, default_value_t = 0)]
     workers: usize,

@@ -1,9 +1,10 @@
 //! What is on a disk: its table, its partitions, what in them is used, and whether it looks as if it could boot.
 
 use crate::{
+    confine::confined,
     disk::ReadAt,
     error::Result,
-    filesystem::{self, Kind, Mapping, Outcome},
+    filesystem::{self, Kind, Mapping, Outcome, Wishes},
     partition::{self, Layout, Partition, PartitionKind, Table},
 };
 use protocol::manifest::{PartitionNote, PartitionState, TableKind};
@@ -22,6 +23,8 @@ pub struct Inspection {
     pub bytes_smallest_target: u64,
     /// Bytes that filesystems use, or that are kept whole where none is understood.
     pub bytes_used: u64,
+    /// Bytes that a capture would leave out: free in their filesystem, restored as zeros, or behind the last partition.
+    pub bytes_left_out: u64,
     /// Whether it looks as if the firmware could boot from it.
     pub bootable: bool,
     /// The partitions, in the order of the disk.
@@ -66,6 +69,10 @@ pub enum ReadingState {
     Mapped {
         /// Bytes it uses.
         used: u64,
+        /// Bytes that need not be read and are restored as zeros: page files, a clean journal's body.
+        zeroed: u64,
+        /// Bytes that are free and left out.
+        free: u64,
     },
     /// Not at all, before somebody acts.
     Refused {
@@ -73,6 +80,8 @@ pub enum ReadingState {
         reason: String,
         /// What to do about it.
         remedy: String,
+        /// What a capture may be asked for to go ahead all the same: `--as raw`, `--drop-hibernation`.
+        options: Vec<&'static str>,
     },
     /// Whole.
     Raw {
@@ -89,27 +98,59 @@ pub struct Examined {
     pub mappings: Vec<Mapping>,
 }
 
-/// Looks at a disk, a partition or an image. Nothing is written.
+/// Looks at a disk, a partition or an image. Nothing is written, and the readers of its structures run confined.
 ///
 /// # Errors
 /// The first sector cannot be read. Everything else that is wrong is part of the answer.
 pub fn inspect(disk: &dyn ReadAt) -> Result<Inspection> {
-    Ok(examine(disk)?.inspection(disk))
+    let looked = confined(|| examine(disk, Wishes::default()).map(|examined| examined.inspection(disk)))?;
+    let mut inspection = looked.value?;
+    if let Some(reason) = looked.unconfined {
+        inspection.warnings.push(format!(
+            "the disk was looked at with all privileges: this kernel cannot take them away ({reason})"
+        ));
+    }
+    Ok(inspection)
 }
 
 /// Looks at a disk and keeps the used maps, for a capture.
 ///
 /// # Errors
 /// The first sector cannot be read.
-pub fn examine(disk: &dyn ReadAt) -> Result<Examined> {
+pub fn examine(disk: &dyn ReadAt, wishes: Wishes) -> Result<Examined> {
     let layout = partition::read_table(disk, disk.sector_size())?;
-    let map = |one: &Partition| match &layout.table {
-        // What an older format left in the first sectors must not decide what of such a disk is kept.
-        Table::Damaged { reason } => Mapping::raw(Kind::Unknown, reason.clone()),
-        _ => filesystem::map(disk, one.bytes.clone()),
+    let array = array_around(disk, &layout);
+    let places: Vec<_> = layout.partitions.iter().map(|one| one.bytes.clone()).collect();
+    let map = |one: &Partition| {
+        let mapping = match &layout.table {
+            // What an older format left in the first sectors must not decide what of such a disk is kept.
+            Table::Damaged { reason } => Mapping::raw(Kind::Unknown, reason.clone()),
+            _ if one.kind.is_dynamic() => Mapping::member(Kind::DynamicDisk),
+            _ if one.kind.is_storage_space() => Mapping::member(Kind::StorageSpaces),
+            _ => filesystem::map_among(disk, one.bytes.clone(), &places, wishes),
+        };
+        match array {
+            Some(kind) => Mapping {
+                outcome: Mapping::member(kind).outcome,
+                ..mapping
+            },
+            None => mapping,
+        }
     };
     let mappings = layout.partitions.iter().map(map).collect();
     Ok(Examined { layout, mappings })
+}
+
+/// The array that the whole disk is a member of, if its mark stands behind the last partition.
+fn array_around(disk: &dyn ReadAt, layout: &Layout) -> Option<Kind> {
+    let end = layout
+        .partitions
+        .iter()
+        .map(|one| one.bytes.end)
+        .max()
+        .unwrap_or(0);
+    let is_behind = matches!(layout.table, Table::Damaged { .. }) || end < layout.disk_bytes;
+    filesystem::array_at_the_end(disk).filter(|_| is_behind)
 }
 
 impl Examined {
@@ -131,7 +172,7 @@ impl Examined {
             .partitions
             .iter()
             .zip(&self.mappings)
-            .map(describe)
+            .map(|(one, mapping)| self.describe(disk, one, mapping))
             .collect();
         let mut warnings: Vec<String> = self.layout.warnings.iter().map(ToString::to_string).collect();
         if let Table::Damaged { reason } = &self.layout.table {
@@ -139,7 +180,20 @@ impl Examined {
                 "the partition table is damaged: {reason}; the disk is kept whole"
             ));
         }
+        let unkept = self.layout.gaps.iter().filter(|gap| !gap.is_kept());
+        let behind: u64 = unkept.map(|gap| gap.bytes.end - gap.bytes.start).sum();
+        let backup: u64 = self
+            .layout
+            .backup_table()
+            .iter()
+            .map(|range| range.end - range.start)
+            .sum();
+        let inside = partitions.iter().map(|one| match one.state {
+            ReadingState::Mapped { zeroed, free, .. } => zeroed + free,
+            _ => 0,
+        });
         Inspection {
+            bytes_left_out: inside.sum::<u64>() + behind.saturating_sub(backup),
             bytes_disk: self.layout.disk_bytes,
             sector_size: self.layout.sector_size_bytes,
             table: self.table_kind(),
@@ -155,6 +209,60 @@ impl Examined {
             partitions,
             warnings,
         }
+    }
+
+    fn describe(&self, disk: &dyn ReadAt, one: &Partition, mapping: &Mapping) -> PartitionInspection {
+        let (kind, label) = kind_and_label(&one.kind);
+        let length = one.bytes.end - one.bytes.start;
+        let state = match &mapping.outcome {
+            Outcome::Mapped(mapped) => {
+                let (used, zeroed) = (mapped.used.total_bytes(), mapped.zeroed.total_bytes());
+                let free = length.saturating_sub(used).saturating_sub(zeroed);
+                ReadingState::Mapped { used, zeroed, free }
+            }
+            Outcome::Refused { reason, remedy } => ReadingState::Refused {
+                reason: reason.clone(),
+                remedy: remedy.clone(),
+                options: self.options(disk, one, mapping.kind),
+            },
+            Outcome::Raw { reason } => ReadingState::Raw {
+                reason: reason.clone(),
+            },
+        };
+        PartitionInspection {
+            number: one.number,
+            start: one.bytes.start,
+            length,
+            kind,
+            label,
+            efi_system: one.kind.is_efi_system(),
+            filesystem: mapping.kind.name().to_owned(),
+            filesystem_label: mapping.label.clone(),
+            filesystem_uuid: mapping.uuid.clone(),
+            state,
+            notes: mapping.notes.clone(),
+        }
+    }
+
+    /// What would let a capture of a refused partition go ahead: found out by asking again.
+    fn options(&self, disk: &dyn ReadAt, one: &Partition, kind: Kind) -> Vec<&'static str> {
+        let mut options = vec!["--as raw"];
+        if matches!(kind, Kind::Ntfs | Kind::Lvm2) {
+            let places: Vec<_> = self
+                .layout
+                .partitions
+                .iter()
+                .map(|one| one.bytes.clone())
+                .collect();
+            let wishes = Wishes {
+                drop_hibernation: true,
+            };
+            let again = filesystem::map_among(disk, one.bytes.clone(), &places, wishes);
+            if !matches!(again.outcome, Outcome::Refused { .. }) {
+                options.push("--drop-hibernation");
+            }
+        }
+        options
     }
 
     /// Whether it looks as if the firmware could boot from the disk: an EFI system partition with files on it, or boot
@@ -206,34 +314,6 @@ fn has_files(disk: &dyn ReadAt, files: &dyn filesystem::FileExtents) -> bool {
         std::ops::ControlFlow::Break(())
     });
     walked.is_ok() && found
-}
-
-fn describe((one, mapping): (&Partition, &Mapping)) -> PartitionInspection {
-    let (kind, label) = kind_and_label(&one.kind);
-    PartitionInspection {
-        number: one.number,
-        start: one.bytes.start,
-        length: one.bytes.end - one.bytes.start,
-        kind,
-        label,
-        efi_system: one.kind.is_efi_system(),
-        filesystem: mapping.kind.name().to_owned(),
-        filesystem_label: mapping.label.clone(),
-        filesystem_uuid: mapping.uuid.clone(),
-        state: match &mapping.outcome {
-            Outcome::Mapped(mapped) => ReadingState::Mapped {
-                used: mapped.used.total_bytes(),
-            },
-            Outcome::Refused { reason, remedy } => ReadingState::Refused {
-                reason: reason.clone(),
-                remedy: remedy.clone(),
-            },
-            Outcome::Raw { reason } => ReadingState::Raw {
-                reason: reason.clone(),
-            },
-        },
-        notes: mapping.notes.clone(),
-    }
 }
 
 /// What a manifest says of a partition; with `raw_because`, that it was kept whole.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod capture;
+pub mod confine;
 pub mod contents;
 mod device;
 pub mod disk;

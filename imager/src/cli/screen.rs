@@ -3,7 +3,6 @@
 use super::answer::Answer;
 use imager::{
     Error, Phase, Progress,
-    inspect::ReadingState,
     store::{MasterVersionState, VerifyReport},
 };
 use protocol::manifest::PartitionState;
@@ -213,37 +212,7 @@ fn in_words(answer: &Answer) -> String {
             stats.frames,
             stats.chunks,
         ),
-        Answer::Inspected(found) => {
-            let mut text = format!(
-                "{} disk, {:?} table, sectors of {} bytes, {} used, {}\n",
-                size(found.bytes_disk),
-                found.table,
-                found.sector_size,
-                size(found.bytes_used),
-                if found.bootable {
-                    "looks bootable"
-                } else {
-                    "does not look bootable"
-                },
-            );
-            for one in &found.partitions {
-                let state = match &one.state {
-                    ReadingState::Mapped { used } => format!("{} used", size(*used)),
-                    ReadingState::Raw { reason } => format!("whole: {reason}"),
-                    ReadingState::Refused { reason, remedy } => format!("refused: {reason}; {remedy}"),
-                };
-                text.push_str(&format!(
-                    "  {}: {} at {}, {}, {state}\n",
-                    one.number,
-                    size(one.length),
-                    one.start,
-                    one.filesystem
-                ));
-                add_notes(&mut text, &one.notes);
-            }
-            add_notes(&mut text, &found.warnings);
-            text
-        }
+        Answer::Inspected(found) => super::inspection::in_words(found),
     }
 }
 
@@ -282,7 +251,7 @@ fn verified(report: &VerifyReport) -> String {
     text
 }
 
-fn add_notes(text: &mut String, notes: &[String]) {
+pub(super) fn add_notes(text: &mut String, notes: &[String]) {
     for note in notes {
         if !text.ends_with('\n') {
             text.push('\n');
@@ -292,7 +261,7 @@ fn add_notes(text: &mut String, notes: &[String]) {
 }
 
 /// Bytes for people, in decimal units as disks are sold.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [(&str, u64); 4] = [
         ("TB", 1_000_000_000_000),
         ("GB", 1_000_000_000),

@@ -68,6 +68,7 @@ fn capture_disk(arguments: &Capture) -> Result<Answer> {
         name: arguments.name.clone(),
         level: Some(arguments.level),
         as_raw: arguments.treat_as.is_some(),
+        drop_hibernation: arguments.drop_hibernation,
         workers: arguments.workers,
     };
     let captured = capture(&disk, &store, &options, &Terminal::new())?;

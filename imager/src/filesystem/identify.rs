@@ -16,7 +16,7 @@
 //!  last 1 KiB … 64 KiB  "Intel Raid ISM Cfg Sig. "  Intel RAID
 //! ```
 
-use super::{Kind, Volume, fat, swap, volume::field};
+use super::{Kind, Mapping, Outcome, Volume, fat, ntfs, swap, volume::field};
 use crate::disk::ReadAt;
 use std::ops::Range;
 
@@ -40,22 +40,56 @@ pub(super) fn identify_volume(volume: &Volume<'_>) -> Kind {
     }
 }
 
-/// Why a kind without a reader is kept raw.
-pub(super) fn raw_reason(kind: Kind) -> String {
-    match kind {
+/// What becomes of a kind without a reader: whole, or, where one disk alone is not what anybody wants, nothing before
+/// somebody says so.
+pub(super) fn map_without_reader(kind: Kind) -> Mapping {
+    let reason = match kind {
         Kind::Unknown => "no filesystem that is known".into(),
         Kind::Ambiguous => "the marks of more than one filesystem are on it".into(),
-        Kind::Luks => "a LUKS container: what is free inside cannot be seen without its key".into(),
-        Kind::BitLocker => {
-            "encrypted by BitLocker; to make a small master that runs on other machines, decrypt it first \
-                            (manage-bde -off)"
-                .into()
+        Kind::Lvm2 => "a physical volume inside of a logical volume".into(),
+        Kind::MdMember | Kind::IntelRaidMember | Kind::StorageSpaces | Kind::DynamicDisk => {
+            return Mapping::member(kind);
         }
-        Kind::MdMember | Kind::IntelRaidMember | Kind::StorageSpaces => {
-            format!("a {kind}: a filesystem may lie across several disks")
-        }
-        other => format!("{other} is recognised but its used map is not read yet"),
+        other => format!("{other} is recognised, but its used map is not read"),
+    };
+    Mapping::raw(kind, reason)
+}
+
+/// Refuses what may be one part of several: its filesystem may lie across several disks.
+pub(super) fn refuse_member(kind: Kind) -> Outcome {
+    let (reason, remedy) = match kind {
+        Kind::MdMember => (
+            "it is a member of a Linux software RAID, and its filesystem may lie across several disks",
+            "capture the assembled array, or make the master on a single disk; if no array is left, remove the mark \
+             (mdadm --zero-superblock)",
+        ),
+        Kind::IntelRaidMember => (
+            "it is a member of an Intel RAID, and its filesystem may lie across several disks",
+            "capture the assembled volume, or make the master on a single disk; if no array is left, reset the disk to \
+             non-RAID in the firmware's setup",
+        ),
+        Kind::StorageSpaces => (
+            "it is a member of a Storage Spaces pool, and its filesystem may lie across several disks",
+            "make the master on a disk outside of any pool",
+        ),
+        _ => (
+            "it is a dynamic disk, whose volumes may lie across several disks",
+            "make the master on a basic disk",
+        ),
+    };
+    Outcome::Refused {
+        reason: reason.into(),
+        remedy: remedy.into(),
     }
+}
+
+/// Whether the end of a whole disk says that it is a member of an array, whatever table shines through from inside.
+pub(crate) fn array_at_the_end(disk: &dyn ReadAt) -> Option<Kind> {
+    let volume = Volume::new(disk, 0..disk.len());
+    if is_intel_member(&volume) {
+        return Some(Kind::IntelRaidMember);
+    }
+    is_md_member(&volume).then_some(Kind::MdMember)
 }
 
 fn is_container(kind: Kind) -> bool {
@@ -67,17 +101,12 @@ fn is_container(kind: Kind) -> bool {
             | Kind::IntelRaidMember
             | Kind::Lvm2
             | Kind::StorageSpaces
+            | Kind::DynamicDisk
     )
 }
 
 fn candidates(volume: &Volume<'_>) -> Vec<Kind> {
     let at = |offset: u64, magic: &[u8]| volume.read(offset, magic.len()).is_ok_and(|bytes| bytes == magic);
-    let before_end = |distance: u64, magic: &[u8]| {
-        volume
-            .len()
-            .checked_sub(distance)
-            .is_some_and(|offset| at(offset, magic))
-    };
     let mut kinds = Vec::new();
     let mut note = |found: bool, kind: Kind| {
         if found && !kinds.contains(&kind) {
@@ -103,15 +132,25 @@ fn candidates(volume: &Volume<'_>) -> Vec<Kind> {
     let lvm = (0..4).any(|sector| at(512 * sector, b"LABELONE") && at(512 * sector + 24, b"LVM2 001"));
     note(lvm, Kind::Lvm2);
     note(is_md_member(volume), Kind::MdMember);
-    let intel = [1024, 2048, 8192]
-        .into_iter()
-        .any(|distance| before_end(distance, b"Intel Raid ISM Cfg Sig. "));
-    note(intel, Kind::IntelRaidMember);
+    note(is_intel_member(volume), Kind::IntelRaidMember);
     note(swap::find_signature(volume).is_some(), Kind::Swap);
     if let Some(kind) = fat::identify(volume).filter(|_| !kinds.contains(&Kind::BitLocker)) {
         kinds.push(kind);
     }
+    // A volume whose boot sector is damaged is known by its backup, the last sector.
+    if kinds.is_empty() && ntfs::has_backup(volume) {
+        kinds.push(Kind::Ntfs);
+    }
     kinds
+}
+
+/// The anchor of Intel's metadata stands two sectors before the end, of 512 or 4096 bytes.
+fn is_intel_member(volume: &Volume<'_>) -> bool {
+    let mark = b"Intel Raid ISM Cfg Sig. ";
+    [1024, 2048, 8192].into_iter().any(|distance| {
+        let offset = volume.len().checked_sub(distance);
+        offset.is_some_and(|offset| volume.read(offset, mark.len()).is_ok_and(|bytes| bytes == mark))
+    })
 }
 
 /// md superblocks: little-endian 0xA92B4EFC at the start (1.1), at 4096 (1.2), 8–12 KiB before the end on a 4 KiB border

@@ -11,16 +11,20 @@
 //! All byte ranges in this module's results are in bytes **of the disk**, not of the partition. Nothing is written or
 //! mounted, nothing here trusts what it reads, and nothing fails: what cannot be read or understood is raw, with the reason.
 
+mod bitlocker;
 mod bits;
 pub mod ext4;
 pub mod fat;
 mod identify;
+mod luks;
+mod lvm;
 pub mod ntfs;
 mod ranges;
 mod swap;
 mod tree;
 mod volume;
 
+pub(crate) use identify::array_at_the_end;
 pub use identify::identify;
 pub use ranges::{Ranges, RangesBuilder};
 pub use tree::{DirectoryEntry, FileTree, Metadata, NodeId, NodeKind, find, open_tree};
@@ -76,6 +80,8 @@ pub enum Kind {
     IntelRaidMember,
     /// A member of a Storage Spaces pool.
     StorageSpaces,
+    /// A part of a dynamic disk (Windows' logical disk manager).
+    DynamicDisk,
     /// Nothing that is known.
     Unknown,
     /// The marks of more than one kind: not to be trusted.
@@ -106,6 +112,7 @@ impl Kind {
             Self::MdMember => "md RAID member",
             Self::IntelRaidMember => "Intel RAID member",
             Self::StorageSpaces => "Storage Spaces member",
+            Self::DynamicDisk => "dynamic disk",
             Self::Unknown => "unknown",
             Self::Ambiguous => "ambiguous",
         }
@@ -202,17 +209,44 @@ impl FileExtents for NoFiles {
     }
 }
 
+/// What a person asks for beyond the usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Leave a hibernated Windows (or its fast startup) out: its volumes are then kept as after a power cut.
+    pub drop_hibernation: bool,
+}
+
 /// Finds out what stands on the bytes `partition` of `disk` and what of it is used.
 #[must_use]
 pub fn map(disk: &dyn ReadAt, partition: Range<u64>) -> Mapping {
+    map_among(disk, partition, &[], Wishes::default())
+}
+
+/// The same for a partition beside `others` on the disk: a volume group may have a part in each.
+#[must_use]
+pub fn map_among(disk: &dyn ReadAt, partition: Range<u64>, others: &[Range<u64>], wishes: Wishes) -> Mapping {
     let volume = Volume::new(disk, partition);
-    let kind = identify::identify_volume(&volume);
+    match identify::identify_volume(&volume) {
+        Kind::Lvm2 => lvm::map(disk, &volume, others, wishes),
+        kind => map_kind(kind, &volume, wishes),
+    }
+}
+
+/// The same within a logical volume, where no further physical volume is looked into.
+fn map_inside(disk: &dyn ReadAt, bytes: Range<u64>, wishes: Wishes) -> Mapping {
+    let volume = Volume::new(disk, bytes);
+    map_kind(identify::identify_volume(&volume), &volume, wishes)
+}
+
+fn map_kind(kind: Kind, volume: &Volume<'_>, wishes: Wishes) -> Mapping {
     match kind {
-        Kind::Ext => ext4::map(&volume),
-        Kind::Fat12 | Kind::Fat16 | Kind::Fat32 => fat::map(&volume),
-        Kind::Ntfs => ntfs::map(&volume),
-        Kind::Swap => swap::map(&volume),
-        other => Mapping::raw(other, identify::raw_reason(other)),
+        Kind::Ext => ext4::map(volume),
+        Kind::Fat12 | Kind::Fat16 | Kind::Fat32 => fat::map(volume),
+        Kind::Ntfs => ntfs::map(volume, wishes),
+        Kind::Swap => swap::map(volume),
+        Kind::BitLocker => bitlocker::map(volume),
+        Kind::Luks => luks::map(volume),
+        other => identify::map_without_reader(other),
     }
 }
 
@@ -229,6 +263,14 @@ impl Mapping {
             outcome: Outcome::Raw {
                 reason: reason.into(),
             },
+        }
+    }
+
+    /// A part of an array or of a dynamic disk, refused.
+    pub(crate) fn member(kind: Kind) -> Self {
+        Self {
+            outcome: identify::refuse_member(kind),
+            ..Self::raw(kind, "")
         }
     }
 

@@ -63,10 +63,9 @@ pub(super) fn map(volume: &Volume<'_>) -> Mapping {
     };
     if signature == Signature::Hibernated {
         mapping.outcome = Outcome::Refused {
-            reason: "a hibernated Linux system is stored in this swap space: its filesystems are not at rest".into(),
-            remedy: "start the machine, let it resume, shut it down completely, and capture again; or capture the \
-                     partition raw"
+            reason: "a hibernated Linux system is stored in this swap space: its filesystems are not at rest"
                 .into(),
+            remedy: "start the machine, let it resume, shut it down completely, and capture again".into(),
         };
     }
     mapping

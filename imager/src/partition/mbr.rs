@@ -26,6 +26,8 @@ use std::ops::Range;
 pub(super) const ENTRIES_OFFSET: usize = 446;
 /// Type of the entry that protects a GPT.
 pub(super) const TYPE_PROTECTIVE: u8 = 0xEE;
+/// Type of the entries of a dynamic disk.
+pub(super) const TYPE_DYNAMIC: u8 = 0x42;
 /// Most extended boot records followed.
 const RECORDS_MAX: usize = 256;
 

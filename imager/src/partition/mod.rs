@@ -95,6 +95,22 @@ pub enum PartitionKind {
 }
 
 impl PartitionKind {
+    /// Whether this is a part of a dynamic disk, whose volumes only their database tells apart.
+    #[must_use]
+    pub fn is_dynamic(&self) -> bool {
+        match self {
+            Self::WholeDisk => false,
+            Self::Mbr { type_code, .. } => *type_code == mbr::TYPE_DYNAMIC,
+            Self::Gpt { type_guid, .. } => *type_guid == Guid::DYNAMIC_DATA,
+        }
+    }
+
+    /// Whether this is a member of a Storage Spaces pool.
+    #[must_use]
+    pub fn is_storage_space(&self) -> bool {
+        matches!(self, Self::Gpt { type_guid, .. } if *type_guid == Guid::STORAGE_SPACES)
+    }
+
     /// Whether this is an EFI system partition.
     #[must_use]
     pub fn is_efi_system(&self) -> bool {
@@ -125,6 +141,8 @@ pub enum GapPlace {
     Between,
     /// After the last partition: the backup GPT (rebuilt, not kept), else nothing a restored disk needs.
     AfterLast,
+    /// After the last partition of a dynamic disk with an MBR: the database of its volumes (1 MiB). Kept raw.
+    Database,
 }
 
 impl Gap {
@@ -242,6 +260,8 @@ impl Layout {
             .unwrap_or(0);
         match &self.table {
             Table::None | Table::Damaged { .. } => self.disk_bytes,
+            // The database of its volumes is at the end.
+            Table::Mbr(_) if self.partitions.iter().any(|one| one.kind.is_dynamic()) => self.disk_bytes,
             Table::Mbr(mbr) => {
                 let extended = mbr.extended.as_ref().map_or(0, |bytes| bytes.end);
                 end.max(extended).max(u64::from(self.sector_size_bytes))
@@ -271,6 +291,14 @@ impl Guid {
     /// EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B.
     pub const EFI_SYSTEM: Self = Self([
         0x28, 0x73, 0x2A, 0xC1, 0x1F, 0xF8, 0xD2, 0x11, 0xBA, 0x4B, 0x00, 0xA0, 0xC9, 0x3E, 0xC9, 0x3B,
+    ]);
+    /// Data partition of a dynamic disk, AF9B60A0-1431-4F62-BC68-3311714A69AD.
+    pub const DYNAMIC_DATA: Self = Self([
+        0xA0, 0x60, 0x9B, 0xAF, 0x31, 0x14, 0x62, 0x4F, 0xBC, 0x68, 0x33, 0x11, 0x71, 0x4A, 0x69, 0xAD,
+    ]);
+    /// Member of a Storage Spaces pool, E75CAF8F-F680-4CEE-AFA3-B001E56EFC2D.
+    pub const STORAGE_SPACES: Self = Self([
+        0x8F, 0xAF, 0x5C, 0xE7, 0x80, 0xF6, 0xEE, 0x4C, 0xAF, 0xA3, 0xB0, 0x01, 0xE5, 0x6E, 0xFC, 0x2D,
     ]);
 }
 

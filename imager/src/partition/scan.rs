@@ -239,9 +239,15 @@ impl Scan<'_> {
             at = head_end;
         }
         if at < self.disk.len() {
+            let is_dynamic =
+                matches!(table, Table::Mbr(_)) && partitions.iter().any(|one| one.kind.is_dynamic());
             gaps.push(Gap {
                 bytes: at..self.disk.len(),
-                place: GapPlace::AfterLast,
+                place: if is_dynamic {
+                    GapPlace::Database
+                } else {
+                    GapPlace::AfterLast
+                },
             });
         }
         Layout {

@@ -4,7 +4,7 @@ use crate::harness::{
     ImageFile, Mount, Numbers, extents_of, full_matrix, hash_tree, make_image, make_tree, map_image,
     restore_by_map, run, try_run,
 };
-use imager::filesystem::{Kind, Mapping, Outcome, Ranges, map};
+use imager::filesystem::{Kind, Mapped, Mapping, Outcome, Ranges, Wishes, map, map_among};
 use std::{
     fs,
     os::unix::fs::FileExt,
@@ -367,4 +367,149 @@ fn page_and_swap_files_are_restored_as_zeros_and_stay_in_the_source() {
         fs::read(mount.path().join("keep.txt")).unwrap(),
         vec![0xEF; 50_000]
     );
+}
+
+/// Maps an image with hibernation dropped; it must be mapped.
+fn map_without_hibernation(image: &Path) -> (Vec<String>, Mapped) {
+    let disk = ImageFile::open(image);
+    let wishes = Wishes {
+        drop_hibernation: true,
+    };
+    let mapping = map_among(&disk, 0..fs::metadata(image).unwrap().len(), &[], wishes);
+    match mapping.outcome {
+        Outcome::Mapped(mapped) => (mapping.notes, mapped),
+        Outcome::Refused { reason, .. } | Outcome::Raw { reason } => panic!("{reason}"),
+    }
+}
+
+#[test]
+fn a_hibernation_is_dropped_on_request_and_stays_in_the_source() {
+    let scratch = tempfile::tempdir().unwrap();
+    let image = scratch.path().join("image.img");
+    let length = 48 << 20;
+    make_ntfs(&image, &[], length);
+    let mut hibernation = Numbers(7).bytes(9 << 20);
+    hibernation[..4].copy_from_slice(b"HIBR");
+    put(&image, "keep.txt", &vec![0xEF; 50_000]);
+    put(&image, "hiberfil.sys", &hibernation);
+    let before = blake3::hash(&fs::read(&image).unwrap());
+    assert_refused(&image, "hibernated");
+    let (notes, mapped) = map_without_hibernation(&image);
+    assert!(notes.iter().any(|note| note.contains("left out")), "{notes:?}");
+    assert_eq!(mapped.zeroed.total_bytes(), 9 << 20);
+    assert_eq!(mapped.used.union(&mapped.zeroed), used_by_ntfscat(&image, length));
+    let copy = scratch.path().join("copy.img");
+    restore_by_map(&image, &mapped, &copy);
+    // Nothing is hibernated there any more: it is mapped without asking, and ntfs-3g takes it for writing.
+    assert!(matches!(outcome(&copy).outcome, Outcome::Mapped(_)));
+    let mount = Mount::ntfs(&copy, &scratch.path().join("mounted"), "rw,norecover");
+    assert_eq!(
+        fs::read(mount.path().join("hiberfil.sys")).unwrap(),
+        vec![0; 9 << 20]
+    );
+    assert_eq!(
+        fs::read(mount.path().join("keep.txt")).unwrap(),
+        vec![0xEF; 50_000]
+    );
+    drop(mount);
+    assert_eq!(
+        blake3::hash(&fs::read(&image).unwrap()),
+        before,
+        "the source is as it was"
+    );
+
+    // What its log or its mark leaves open keeps all of its free space.
+    for make_restless in [
+        (|image: &Path| write_restart_pages(image, 0, 0)) as fn(&Path),
+        |image| drop(run("ntfsfix", &[image.to_str().unwrap()])),
+    ] {
+        make_restless(&image);
+        let (notes, mapped) = map_without_hibernation(&image);
+        assert!(
+            notes.iter().any(|note| note.contains("free space is kept")),
+            "{notes:?}"
+        );
+        assert_eq!(mapped.zeroed.total_bytes(), 9 << 20);
+        assert_eq!(mapped.used.union(&mapped.zeroed), Ranges::from_one(0..length));
+    }
+}
+
+#[test]
+fn a_volume_with_a_damaged_boot_sector_is_mapped_by_its_backup() {
+    for (options, sector) in [(&["-c", "4096"], 512u64), (&["-s", "4096"], 4096)] {
+        let scratch = tempfile::tempdir().unwrap();
+        let image = scratch.path().join("image.img");
+        let length = 32 << 20;
+        make_ntfs(&image, options, length);
+        put(&image, "keep.txt", &vec![0xEF; 50_000]);
+        let whole = map_image(&image).1;
+        let file = fs::OpenOptions::new().write(true).open(&image).unwrap();
+        let original = fs::read(&image).unwrap();
+        assert_eq!(
+            &original[usize::try_from(length - sector).unwrap() + 3..][..8],
+            b"NTFS    "
+        );
+        for damage in [vec![0; 512], Numbers(9).bytes(512)] {
+            file.write_all_at(&damage, 0).unwrap();
+            let (mapping, mapped) = map_image(&image);
+            assert_eq!(mapping.kind, Kind::Ntfs);
+            assert!(
+                mapping.notes[0].contains("the backup is used"),
+                "{:?}",
+                mapping.notes
+            );
+            assert_eq!(mapped.used, whole.used);
+        }
+        // Without the backup nothing is known, and everything is kept.
+        file.write_all_at(&[0; 512], length - sector).unwrap();
+        assert!(matches!(outcome(&image).outcome, Outcome::Raw { .. }));
+    }
+}
+
+#[test]
+fn compressed_and_sparse_files_come_back() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (image, tree) = (scratch.path().join("image.img"), scratch.path().join("tree"));
+    fs::create_dir(&tree).unwrap();
+    make_ntfs(&image, &["-c", "4096"], 64 << 20);
+    {
+        let mount = Mount::ntfs(&image, &scratch.path().join("mounted"), "rw,compression");
+        let folder = mount.path().join("pressed");
+        fs::create_dir(&folder).unwrap();
+        // 0x800: compressed; what is made in the folder is, too.
+        run(
+            "setfattr",
+            &[
+                "-h",
+                "-v",
+                "0x00000800",
+                "-n",
+                "system.ntfs_attrib_be",
+                folder.to_str().unwrap(),
+            ],
+        );
+        let words: Vec<u8> = (0..3_000_000u32)
+            .flat_map(|number| (number / 50).to_string().into_bytes())
+            .collect();
+        fs::write(folder.join("words"), &words[..4_000_000]).unwrap();
+        let sparse = fs::File::create(mount.path().join("sparse")).unwrap();
+        sparse.write_all_at(&[7; 5000], 30_000_000).unwrap();
+        sparse.write_all_at(&[8; 5000], 3_000_000).unwrap();
+        drop(sparse);
+        run(
+            "cp",
+            &[
+                "-r",
+                &format!("{}/.", mount.path().display()),
+                tree.to_str().unwrap(),
+            ],
+        );
+    }
+    // The tool of its makers sees them compressed, in holes and pieces.
+    let told = run(
+        "ntfsinfo",
+        &["-f", "-F", "pressed/words", image.to_str().unwrap()],
+    );
+    assert!(told.contains("COMPRESSED"), "{told}");
+    prove("compressed and sparse", &image, scratch.path(), &tree);
 }

@@ -76,7 +76,7 @@ fn spans_cover_the_disk_once_and_respect_every_border() {
     let disk = gpt_disk(16 << 20, &[(2048, 9000), (10000, 20000)], |number, bytes| {
         bytes.fill(u8::try_from(number).unwrap() + 1)
     });
-    let examined = inspect::examine(&disk).unwrap();
+    let examined = inspect::examine(&disk, Default::default()).unwrap();
     for as_raw in [false, true] {
         let plan = Plan::new(&disk, &examined, as_raw).unwrap();
         let mut next = 0;

@@ -27,16 +27,34 @@ pub(super) struct Boot {
     pub mft_cluster: u64,
     pub record_bytes: usize,
     pub serial: u64,
+    /// Where the last sector of the volume ends.
+    end: u64,
 }
 
 impl Boot {
     /// Reads the boot sector; the error says, in words, why the volume cannot be mapped.
     pub(super) fn read(volume: &Volume<'_>) -> Result<Self, String> {
-        let sector = volume.read(0, 512)?;
+        Self::parse(&volume.read(0, 512)?, volume)
+    }
+
+    /// Reads its copy in the last sector of the partition.
+    pub(super) fn read_backup(volume: &Volume<'_>) -> Option<Self> {
+        [512u64, 4096].into_iter().find_map(|sector_bytes| {
+            let offset = volume
+                .len()
+                .checked_sub(sector_bytes)
+                .filter(|offset| *offset > 0)?;
+            let boot = Self::parse(&volume.read(offset, 512).ok()?, volume).ok()?;
+            // The volume ends where its copy stands, else it is one that an older, larger volume left.
+            (boot.end == offset).then_some(boot)
+        })
+    }
+
+    fn parse(sector: &[u8], volume: &Volume<'_>) -> Result<Self, String> {
         if &sector[3..11] != b"NTFS    " || sector[510..512] != [0x55, 0xAA] {
             return Err("no NTFS boot sector".into());
         }
-        let sector_bytes = u64::from(field::le16(&sector, 0x0B));
+        let sector_bytes = u64::from(field::le16(sector, 0x0B));
         if !matches!(sector_bytes, 512 | 1024 | 2048 | 4096) {
             return Err(format!("sectors of {sector_bytes} bytes"));
         }
@@ -55,12 +73,12 @@ impl Boot {
         if !record_bytes.is_power_of_two() || !(512..=65536).contains(&record_bytes) {
             return Err(format!("MFT records of {record_bytes} bytes"));
         }
-        let total_bytes = field::le64(&sector, 0x28)
+        let total_bytes = field::le64(sector, 0x28)
             .checked_mul(sector_bytes)
             .filter(|total| *total <= volume.len())
             .ok_or("the filesystem is larger than its partition")?;
         let cluster_count = total_bytes / cluster_bytes;
-        let mft_cluster = field::le64(&sector, 0x30);
+        let mft_cluster = field::le64(sector, 0x30);
         if cluster_count == 0 || mft_cluster == 0 || mft_cluster >= cluster_count {
             return Err("the MFT is not inside the volume".into());
         }
@@ -69,7 +87,8 @@ impl Boot {
             cluster_count,
             mft_cluster,
             record_bytes: usize::try_from(record_bytes).map_err(|_| "record size")?,
-            serial: field::le64(&sector, 0x48),
+            serial: field::le64(sector, 0x48),
+            end: total_bytes,
         })
     }
 }

@@ -18,7 +18,7 @@ mod state;
 mod table;
 mod tree;
 
-use super::{Kind, Mapped, Mapping, Outcome, Ranges, RangesBuilder, Volume};
+use super::{Kind, Mapped, Mapping, Outcome, Ranges, RangesBuilder, Volume, Wishes};
 use boot::Boot;
 use files::NtfsFiles;
 use record::{ClusterRun, TYPE_DATA};
@@ -31,9 +31,22 @@ const PIECE_BYTES: u64 = 64 << 10;
 /// Files in the root whose contents are worth nothing on another machine, or after the next start.
 const PASSING_FILES: [&str; 3] = ["hiberfil.sys", "pagefile.sys", "swapfile.sys"];
 
+/// Whether the last sector is the copy of a boot sector.
+pub(super) fn has_backup(volume: &Volume<'_>) -> bool {
+    Boot::read_backup(volume).is_some()
+}
+
 /// Maps an NTFS volume.
-pub(super) fn map(volume: &Volume<'_>) -> Mapping {
-    let opened = Boot::read(volume).and_then(|boot| Table::open(volume, boot));
+pub(super) fn map(volume: &Volume<'_>, wishes: Wishes) -> Mapping {
+    let mut notes = Vec::new();
+    let boot = Boot::read(volume).or_else(|reason| {
+        let backup = Boot::read_backup(volume).ok_or_else(|| reason.clone())?;
+        notes.push(format!(
+            "its boot sector is damaged ({reason}); the backup is used, the damage is kept"
+        ));
+        Ok(backup)
+    });
+    let opened = boot.and_then(|boot: Boot| Table::open(volume, boot));
     let table = match opened {
         Ok(table) => table,
         Err(reason) => return Mapping::raw(Kind::Ntfs, reason),
@@ -43,12 +56,12 @@ pub(super) fn map(volume: &Volume<'_>) -> Mapping {
         label: None,
         uuid: Some(format!("{:016X}", table.boot.serial)),
         block_size_bytes: u32::try_from(table.boot.cluster_bytes).unwrap_or(4096),
-        notes: Vec::new(),
+        notes,
         outcome: Outcome::Raw {
             reason: String::new(),
         },
     };
-    mapping.outcome = map_checked(volume, table, &mut mapping.label, &mut mapping.notes)
+    mapping.outcome = map_checked(volume, table, wishes, &mut mapping.label, &mut mapping.notes)
         .unwrap_or_else(|reason| Outcome::Raw { reason });
     mapping
 }
@@ -56,6 +69,7 @@ pub(super) fn map(volume: &Volume<'_>) -> Mapping {
 fn map_checked(
     volume: &Volume<'_>,
     table: Table,
+    wishes: Wishes,
     label: &mut Option<String>,
     notes: &mut Vec<String>,
 ) -> Result<Outcome, String> {
@@ -68,28 +82,39 @@ fn map_checked(
     let passing = find_passing_files(&table, volume)?;
     for (name, file) in &passing {
         if *name == PASSING_FILES[0] && state::holds_a_system(&table, volume, file)? {
-            return Ok(refused(
-                "Windows is hibernated on it, or was shut down with fast startup",
-                "start Windows and shut it down completely (shutdown /s /t 0; powercfg /h off switches both off for \
-                 good), then capture again; or capture the partition raw",
-            ));
+            if !wishes.drop_hibernation {
+                return Ok(refused(
+                    "Windows is hibernated on it, or was shut down with fast startup",
+                    "start Windows and shut it down completely (shutdown /s /t 0; powercfg /h off switches both off for \
+                     good), then capture again; or leave that session out with `--drop-hibernation`, as if its power \
+                     had been cut",
+                ));
+            }
+            notes.push("the hibernated Windows on it is left out: it will start as after a power cut".into());
         }
     }
-    if information.is_dirty {
-        return Ok(refused(
+    let unrest = if information.is_dirty {
+        Some((
             "it is marked as not cleanly unmounted",
-            "start Windows, run chkdsk /f on it, shut down completely (shutdown /s /t 0), then capture again; or \
-             capture the partition raw",
-        ));
-    }
-    if !state::log_is_clean(&table, volume)? {
-        return Ok(refused(
+            "start Windows, run chkdsk /f on it, shut down completely (shutdown /s /t 0), then capture again",
+        ))
+    } else if !state::log_is_clean(&table, volume)? {
+        Some((
             "its log file holds changes that are not yet carried out",
-            "start Windows, shut it down completely (shutdown /s /t 0), then capture again; or capture the partition \
-             raw",
-        ));
-    }
-    let used = read_used(&table, volume)?;
+            "start Windows, shut it down completely (shutdown /s /t 0), then capture again",
+        ))
+    } else {
+        None
+    };
+    let used = match unrest {
+        None => read_used(&table, volume)?,
+        // Its own log, replayed at the next start, may still call free clusters used: all are kept.
+        Some((reason, _)) if wishes.drop_hibernation => {
+            notes.push(format!("{reason}: its free space is kept, too"));
+            Ranges::from_one(0..volume.len())
+        }
+        Some((reason, remedy)) => return Ok(refused(reason, remedy)),
+    };
     let zeroed = passing_clusters(&table, volume, &used, &passing, notes);
     let place = volume.place();
     Ok(Outcome::Mapped(Mapped {
