@@ -555,7 +555,7 @@ proptest! {
 
     #[test]
     fn changed_physical_volumes_are_survived(
-        changes in proptest::collection::vec((prop_oneof![512usize..640, 4096..4200, 4608..6200, 65536..70000], any::<u8>()), 0..8),
+        changes in proptest::collection::vec((prop_oneof![512usize..640, 4096usize..4200, 4608usize..6200, 65536usize..70000], any::<u8>()), 0..8),
         digits in proptest::collection::vec((4608usize..6200, b'0'..=b'9'), 0..6),
         cut in prop_oneof![8 => Just(4usize << 20), 1 => 0usize..4 << 20],
         repair: bool,

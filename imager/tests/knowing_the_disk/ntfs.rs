@@ -421,7 +421,8 @@ fn a_hibernation_is_dropped_on_request_and_stays_in_the_source() {
     // What its log or its mark leaves open keeps all of its free space.
     for make_restless in [
         (|image: &Path| write_restart_pages(image, 0, 0)) as fn(&Path),
-        |image| drop(run("ntfsfix", &[image.to_str().unwrap()])),
+        // It sets the mark and then fails to mount what is hibernated.
+        |image| drop(try_run("ntfsfix", &[image.to_str().unwrap()])),
     ] {
         make_restless(&image);
         let (notes, mapped) = map_without_hibernation(&image);
