@@ -218,7 +218,7 @@ impl Group {
         for (index, volume) in self.logical.iter_mut().enumerate() {
             for area in &mut volume.areas {
                 let count = self.physical[area.physical].count;
-                let end = area.first.checked_add(area.count).unwrap_or(u64::MAX);
+                let end = area.first.saturating_add(area.count);
                 if end > count && volume.not_linear.is_none() {
                     return Err(format!(
                         "logical volume {} leaves its physical volume",
@@ -231,18 +231,12 @@ impl Group {
             }
         }
         all.sort_unstable();
-        for pair in all.windows(2) {
-            let [(physical, _, end, left), (next_physical, start, _, right)] = pair else {
-                continue;
-            };
-            if physical == next_physical && start < end {
-                let is_plain = |index: &usize| self.logical[*index].not_linear.is_none();
-                if is_plain(left) && is_plain(right) {
-                    return Err("two logical volumes lie over each other".into());
-                }
-                // Over-long areas of the others must not make it doubtful, only kept.
-                continue;
-            }
+        // Over-long areas of volumes that are not linear are only kept longer than need be.
+        let is_plain = |area: &&(usize, u64, u64, usize)| self.logical[area.3].not_linear.is_none();
+        let plain: Vec<_> = all.iter().filter(is_plain).collect();
+        let lie_over = |pair: &[&(usize, u64, u64, usize)]| pair[0].0 == pair[1].0 && pair[1].1 < pair[0].2;
+        if plain.windows(2).any(lie_over) {
+            return Err("two logical volumes lie over each other".into());
         }
         Ok(())
     }
