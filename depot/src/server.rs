@@ -211,7 +211,12 @@ impl DepotServer {
 
     /// A root whose signature is ours, with its text.
     fn signed_root(&self, master: &MasterRef) -> Result<(SignedRoot, Root), Problem> {
-        let signed = self.store.root(master).map_err(of_store)?;
+        // A right names its version: what was deleted since is read to the end.
+        let signed = match master.version {
+            Some(version) => self.store.root_of_running(&master.name, version),
+            None => self.store.root(master),
+        };
+        let signed = signed.map_err(of_store)?;
         let root = self.public_key().open(&signed).map_err(of_store)?;
         Ok((signed, root))
     }

@@ -8,6 +8,7 @@
 //! | `segments/XX/HASH.seg` | a manifest segment, named by its BLAKE3 hash |
 //! | `masters/HASH/VERSION.root` | a signed root; HASH is the first half of the BLAKE3 hash of the master's name |
 //! | `deleted/HASH/VERSION.root` | the same after `delete`, until garbage is collected |
+//! | `spent/HASH/VERSION.number` | empty: this version and those before it were given once, and never again |
 //! | `damaged/PACK-OFFSET` | mark: this frame was seen damaged and is not used any more |
 //!
 //! A store in a folder has three more files: `key.pem` (the Ed25519 key, mode 0600), `writer.lock` and `readers.lock`. The
@@ -19,6 +20,7 @@ mod index;
 mod masters;
 pub mod pack;
 mod place;
+mod promise;
 mod verify;
 
 pub use collect::{CollectOptions, Collected};
@@ -34,16 +36,17 @@ use crate::{
 use folder::lock;
 use index::{Index, Location};
 use pack::{FrameRecord, PackId};
+use promise::Promises;
 use protocol::{
     ChunkId, MasterRef,
     manifest::{Root, Segment, SegmentId, SignedRoot},
 };
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// How a store is opened.
@@ -74,8 +77,8 @@ struct Writer {
     growing: Mutex<Option<GrowingPack>>,
     /// One commit, deletion or collection at a time.
     masters: Mutex<()>,
-    /// Packs that somebody was told hold what he has, and when: they must not vanish under a running capture.
-    promised: Mutex<HashMap<u32, Instant>>,
+    /// What must not vanish under somebody who is at work.
+    promises: Promises,
 }
 
 /// The pack that new frames go to.
@@ -175,8 +178,22 @@ impl Store {
         })
     }
 
-    /// Reads a frame, wherever its pack is now: it may have been finished since we looked.
+    /// Reads a frame.
     fn read_frame(&self, place: Location) -> Result<EncodedFrame> {
+        self.read_of_pack(place, |name, offset, len| {
+            pack::read_frame(&*self.storage, name, offset, len)
+        })
+    }
+
+    /// Reads which chunks a frame says it holds, and how long they are.
+    fn read_frame_table(&self, place: Location) -> Result<Vec<(ChunkId, u32)>> {
+        self.read_of_pack(place, |name, offset, len| {
+            pack::read_frame_table(&*self.storage, name, offset, len)
+        })
+    }
+
+    /// Reads of a frame's pack, wherever that is now: it may have been finished since we looked.
+    fn read_of_pack<T>(&self, place: Location, read: impl Fn(&str, u64, u32) -> Result<T>) -> Result<T> {
         let gone = || {
             Error::new(ErrorKind::Missing, "a pack was removed while it was read").with_remedy("try again")
         };
@@ -189,7 +206,7 @@ impl Store {
                 *pack.frames.get(place.frame as usize).ok_or_else(gone)?,
             )
         };
-        let read = |name: &str| pack::read_frame(&*self.storage, name, u64::from(offset), len);
+        let read = |name: &str| read(name, u64::from(offset), len);
         let name = if sealed { id.sealed_name() } else { id.open_name() };
         match read(&name) {
             Err(error) if !sealed && error.kind() == ErrorKind::Missing => read(&id.sealed_name()),
@@ -220,6 +237,8 @@ impl Store {
                 chunks: frame.chunks().to_vec(),
             };
             let mut index = self.index_mut();
+            // However long ago the pack was begun: nobody has committed this yet.
+            writer.promises.keep_packs([current.number]);
             index.add_frame(current.number, &record, true);
             if move_chunks {
                 let frame = u32::try_from(current.frames.len()).unwrap_or(u32::MAX);
@@ -301,38 +320,40 @@ impl Store {
 impl ChunkSink for Store {
     fn lacking(&self, ids: &[ChunkId]) -> Result<Vec<bool>> {
         let mut packs = BTreeSet::new();
-        let answer = {
-            let index = self.index();
-            ids.iter()
-                .map(|id| match index.find(id) {
-                    Some(place) => {
-                        packs.insert(place.pack);
-                        false
-                    }
-                    None => true,
-                })
-                .collect()
-        };
+        let index = self.index();
+        let answer = ids
+            .iter()
+            .map(|id| match index.find(id) {
+                Some(place) => {
+                    packs.insert(place.pack);
+                    false
+                }
+                None => true,
+            })
+            .collect();
+        // While the index cannot change: what is promised is still there.
         if let Some(writer) = &self.writer {
-            let now = Instant::now();
-            lock(&writer.promised).extend(packs.into_iter().map(|pack| (pack, now)));
+            writer.promises.keep_packs(packs);
         }
+        drop(index);
         Ok(answer)
     }
 
     fn put_frame(&self, mut frame: EncodedFrame) -> Result<()> {
         frame.verify()?;
-        if frame.chunks().iter().all(|(id, _)| self.has_chunk(id)) {
+        let ids: Vec<ChunkId> = frame.chunks().iter().map(|(id, _)| *id).collect();
+        if !self.lacking(&ids)?.contains(&true) {
             return Ok(());
         }
         self.append_frame(&frame, false)
     }
 
     fn put_segment(&self, bytes: &[u8]) -> Result<SegmentId> {
-        self.writer()?;
+        let writer = self.writer()?;
         Segment::decode(bytes)?;
         let id = SegmentId(*blake3::hash(bytes).as_bytes());
         let name = segment_name(id);
+        let _not_while_it_is_swept = writer.promises.keep_segment(id);
         match self.storage.put(&name, bytes) {
             // Other bytes under the name of these ones: damaged, and here is the cure.
             Err(error) if error.kind() == ErrorKind::Exists => {
@@ -356,26 +377,44 @@ impl ChunkSource for Store {
         wanted: &[ChunkId],
         deliver: &mut dyn FnMut(EncodedFrame) -> Result<()>,
     ) -> Result<()> {
-        let mut frames: BTreeMap<(u32, u32), ChunkId> = BTreeMap::new();
-        {
-            let index = self.index();
-            for id in wanted {
-                let place = index.find(id).ok_or_else(|| lacks_chunk(id))?;
-                frames.entry((place.pack, place.frame)).or_insert(*id);
-            }
-        }
-        for ((pack, frame), id) in frames {
-            let place = Location { pack, frame };
-            let frame = self.read_frame(place).inspect_err(|error| {
-                if error.kind() == ErrorKind::Damaged {
-                    self.mark_damaged(place, &[(id, 0)]);
+        let mut wanted = wanted.to_vec();
+        for turn in 1.. {
+            let mut frames: BTreeMap<(u32, u32), Vec<ChunkId>> = BTreeMap::new();
+            {
+                let index = self.index();
+                for id in &wanted {
+                    let place = index.find(id).ok_or_else(|| lacks_chunk(id))?;
+                    frames.entry((place.pack, place.frame)).or_default().push(*id);
                 }
-            })?;
-            deliver(frame)?;
+            }
+            wanted.clear();
+            for ((pack, frame), ids) in frames {
+                let place = Location { pack, frame };
+                match self.read_frame(place) {
+                    Ok(frame) => deliver(frame)?,
+                    // Its pack was written anew since we looked: it lies elsewhere now.
+                    Err(error) if error.kind() == ErrorKind::Missing && turn < FETCH_TURNS => {
+                        wanted.extend(ids)
+                    }
+                    Err(error) => {
+                        if error.kind() == ErrorKind::Damaged {
+                            let chunks: Vec<(ChunkId, u32)> = ids.into_iter().map(|id| (id, 0)).collect();
+                            self.mark_damaged(place, &chunks);
+                        }
+                        return Err(error);
+                    }
+                }
+            }
+            if wanted.is_empty() {
+                break;
+            }
         }
         Ok(())
     }
 }
+
+/// So often a chunk is looked for again whose pack went away.
+const FETCH_TURNS: u32 = 4;
 
 impl ManifestSource for Store {
     fn root(&self, master: &MasterRef) -> Result<SignedRoot> {

@@ -1,7 +1,7 @@
 //! `test`: everything that must hold, part by part, summed up at the end.
 
 use crate::{
-    lab,
+    fuzz, lab,
     node::Node,
     place::Places,
     product::{self, cargo},
@@ -43,6 +43,11 @@ pub fn run(places: &Places, node: &Node, full: bool) -> Result<bool> {
         "unit and property tests",
         &mut cargo(places, &["test", "--workspace", "--no-fail-fast"]),
     )?;
+    // A second each; `--full` gives them a minute.
+    let seconds = if full { 60 } else { 1 };
+    sum.step("parsers against arbitrary bytes", || {
+        fuzz::run_targets(places, None, seconds, false)
+    });
     let ready = built
         && sum.step("programs: build", || product::build_programs(places))
         && sum.step("agent: size", || product::check_agent_size(places))

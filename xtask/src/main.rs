@@ -2,6 +2,7 @@
 
 mod apt;
 mod checks;
+mod fuzz;
 mod lab;
 mod node;
 mod place;
@@ -59,6 +60,17 @@ enum Command {
         #[arg(long)]
         list: bool,
     },
+    /// Feed a parser with whatever makes it go new ways.
+    Fuzz {
+        /// Its name; without one, each in turn.
+        name: Option<String>,
+        /// For how long.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Name all parsers.
+        #[arg(long)]
+        list: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -93,6 +105,13 @@ fn run(command: Command) -> Result<bool> {
         Command::Lab { name, .. } => lab(&["run".as_ref(), name.unwrap_or_default().as_ref()]),
         Command::Bench { list: true, .. } => lab(&["bench".as_ref(), "--list".as_ref()]),
         Command::Bench { name, .. } => lab(&["bench".as_ref(), name.unwrap_or_default().as_ref()]),
+        Command::Fuzz { list: true, .. } => {
+            println!("{}", fuzz::Fuzzer::build(&places)?.targets()?.join("\n"));
+            Ok(true)
+        }
+        Command::Fuzz { name, seconds, .. } => {
+            fuzz::run_targets(&places, name.as_deref(), seconds, true).map(|()| true)
+        }
         Command::Demo { once, report } => {
             let mut words = vec!["demo".into()];
             if once {

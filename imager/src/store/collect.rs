@@ -23,8 +23,9 @@ use std::{
 /// How garbage is collected.
 #[derive(Clone, Copy, Debug)]
 pub struct CollectOptions {
-    /// How long a pack is left alone after it was begun or after somebody was told of its contents: longer than any
-    /// capture takes. Zero when nobody else can use the store.
+    /// How long a pack is left alone after somebody was told of its contents or added to it, a segment after it was put,
+    /// and a deleted master after its deletion: longer than any capture or restore takes. What happened before the store
+    /// was opened counts as having happened then. Zero when nobody else can use the store.
     pub grace: Duration,
     /// Keep deleted masters, so that they can still be taken back.
     pub keep_deleted: bool,
@@ -47,6 +48,13 @@ pub struct Collected {
     pub bytes_after: u64,
     /// What was left alone, and why.
     pub notes: Vec<String>,
+}
+
+/// What the masters need that are not given up.
+#[derive(Default)]
+struct Needed {
+    segments: HashSet<SegmentId>,
+    chunks: HashSet<[u8; 16]>,
 }
 
 /// What of a pack is needed.
@@ -88,56 +96,66 @@ impl Store {
             bytes_before,
             ..Collected::default()
         };
-        let deleted = self.storage.list(DELETED)?;
-        let mut needed = self.storage.list(KEPT)?;
-        if options.keep_deleted {
-            needed.extend_from_slice(&deleted);
+        let (doomed, spared): (Vec<String>, Vec<String>) =
+            self.storage.list(DELETED)?.into_iter().partition(|object| {
+                !options.keep_deleted && writer.promises.is_deletion_final(object, options.grace)
+            });
+        let mut needed = Needed::default();
+        for object in self.storage.list(KEPT)? {
+            self.mark(&object, &mut needed, progress)
+                .map_err(|error| match error.kind() {
+                    ErrorKind::Damaged | ErrorKind::Missing | ErrorKind::Signature | ErrorKind::Version => error
+                        .with_remedy(
+                            "nothing was removed, because what this master needs is not known; put it back from a \
+                             backup, or give it up with `imager delete NAME@VERSION`, then collect again",
+                        ),
+                    _ => error,
+                })?;
         }
-        let (segments, chunks) = self.mark(&needed, progress).map_err(|error| match error.kind() {
-            ErrorKind::Damaged | ErrorKind::Missing | ErrorKind::Signature | ErrorKind::Version => error
-                .with_remedy(
-                    "nothing was removed, because what this master needs is not known; put it back from a backup, or \
-                     give it up with `imager delete NAME@VERSION`, then collect again",
-                ),
-            _ => error,
-        })?;
-        if !options.keep_deleted {
-            for object in deleted {
+        for object in spared {
+            match self.mark(&object, &mut needed, progress) {
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                // Nobody could take it back as it is: it is no reason to keep anything.
+                Err(error) => collected
+                    .notes
+                    .push(format!("a deleted master cannot be read: {}", error.chain())),
+                Ok(()) => {}
+            }
+        }
+        if !doomed.is_empty() {
+            doomed.iter().try_for_each(|object| self.spend_version(object))?;
+            for object in doomed {
                 self.storage.delete(&object)?;
                 collected.masters_removed += 1;
             }
             // No power cut brings one of them back when what it needs is gone.
             self.storage.commit()?;
         }
-        self.sweep_segments(&segments, options, &mut collected)?;
-        self.sweep_packs(&chunks, options, progress, &mut collected)?;
+        self.sweep_segments(&needed.segments, options, &mut collected)?;
+        self.sweep_packs(&needed.chunks, options, progress, &mut collected)?;
         self.storage.commit()?;
         collected.bytes_after = self.bytes_of_packs();
         Ok(collected)
     }
 
-    /// Every segment and chunk that these masters need.
-    fn mark(
-        &self,
-        masters: &[String],
-        progress: &dyn Progress,
-    ) -> Result<(HashSet<SegmentId>, HashSet<[u8; 16]>)> {
-        let mut segments = HashSet::new();
-        let mut chunks = HashSet::new();
-        for object in masters {
-            let (root, _) = self.read_root(object)?;
-            for reference in &root.segments {
-                progress.check_cancelled()?;
-                if segments.insert(reference.id) {
-                    let segment = Segment::decode(&self.segment(reference.id)?)?;
-                    chunks.extend(segment.entries.iter().filter_map(|entry| match entry.kind {
-                        EntryKind::Data(id) => Some(key(&id)),
-                        _ => None,
-                    }));
-                }
+    /// Adds every segment and chunk that a master needs.
+    fn mark(&self, object: &str, needed: &mut Needed, progress: &dyn Progress) -> Result<()> {
+        let (root, _) = self.read_root(object)?;
+        for reference in &root.segments {
+            progress.check_cancelled()?;
+            if needed.segments.contains(&reference.id) {
+                continue;
             }
+            let segment = Segment::decode(&self.segment(reference.id)?)?;
+            needed.segments.insert(reference.id);
+            needed
+                .chunks
+                .extend(segment.entries.iter().filter_map(|entry| match entry.kind {
+                    EntryKind::Data(id) => Some(key(&id)),
+                    _ => None,
+                }));
         }
-        Ok((segments, chunks))
+        Ok(())
     }
 
     fn sweep_segments(
@@ -146,17 +164,18 @@ impl Store {
         options: CollectOptions,
         collected: &mut Collected,
     ) -> Result<()> {
-        if !options.grace.is_zero() {
-            // A capture may have put segments already and not be committed yet. They are small; the next time without
-            // captures removes them.
-            return Ok(());
-        }
+        let promises = &self.writer()?.promises;
         for object in self.storage.list("segments/")? {
             let id = object
                 .rsplit('/')
                 .next()
-                .and_then(|name| name.strip_suffix(".seg")?.parse().ok());
-            if id.is_none_or(|id: SegmentId| !living.contains(&id)) {
+                .and_then(|name| name.strip_suffix(".seg")?.parse::<SegmentId>().ok());
+            if id.is_some_and(|id| living.contains(&id)) {
+                continue;
+            }
+            // Held until it is gone: a capture may be about to put the same one again.
+            let put = promises.segments();
+            if id.is_none_or(|id| promises.is_segment_free(&put, id, options.grace)) {
                 self.storage.delete(&object)?;
                 collected.segments_removed += 1;
             }
@@ -200,8 +219,7 @@ impl Store {
         }
         // First what needs no room: on a full disk this makes the room for the rest.
         for number in dead {
-            self.remove_pack(number)?;
-            collected.packs_removed += 1;
+            collected.packs_removed += u64::from(self.remove_pack(number, options.grace)?);
         }
         let total = doomed.len() as u64;
         let mut removable = Vec::new();
@@ -231,21 +249,13 @@ impl Store {
         // The new copies must survive a power cut before the old ones go.
         self.storage.commit()?;
         for number in removable {
-            self.remove_pack(number)?;
-            collected.packs_removed += 1;
+            collected.packs_removed += u64::from(self.remove_pack(number, options.grace)?);
         }
         Ok(())
     }
 
     /// Packs that are old enough and promised to nobody. Unfinished ones only when nobody else can use the store.
     fn candidates(&self, options: CollectOptions) -> Vec<(u32, u64)> {
-        let promised = self
-            .writer
-            .as_ref()
-            .map(|writer| lock(&writer.promised).clone())
-            .unwrap_or_default();
-        let oldest =
-            super::now_unix_ms().saturating_sub(u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX));
         let growing = self.writer.as_ref().and_then(|writer| {
             let mut growing = lock(&writer.growing);
             // Without grace nobody is adding to it: it may be looked through like the others.
@@ -259,15 +269,15 @@ impl Store {
             // On a full disk it stays as it is, and is looked through all the same.
             let _ = self.finish_pack(&pack);
         }
+        let oldest =
+            super::now_unix_ms().saturating_sub(u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX));
         self.index()
             .packs()
             .filter(|(number, pack)| {
                 options.grace.is_zero()
                     || pack.sealed
                         && pack.created_unix_ms <= oldest
-                        && promised
-                            .get(number)
-                            .is_none_or(|when| when.elapsed() > options.grace)
+                        && self.is_pack_free(*number, options.grace)
             })
             .map(|(number, pack)| (number, pack.bytes))
             .collect()
@@ -332,18 +342,33 @@ impl Store {
         Ok(())
     }
 
-    fn remove_pack(&self, number: u32) -> Result<()> {
+    fn is_pack_free(&self, number: u32, grace: Duration) -> bool {
+        self.writer
+            .as_ref()
+            .is_some_and(|writer| writer.promises.is_pack_free(number, grace))
+    }
+
+    /// Removes a pack, unless somebody was told of its contents in the meantime.
+    fn remove_pack(&self, number: u32, grace: Duration) -> Result<bool> {
         let name = self.name_of(number);
         let Some(id) = super::pack::PackId::from_name(&name) else {
-            return Ok(());
+            return Ok(false);
         };
-        self.index_mut().remove_pack(number);
+        {
+            let mut index = self.index_mut();
+            // Promises are given while the index is read: none comes in between.
+            if !self.is_pack_free(number, grace) {
+                return Ok(false);
+            }
+            index.remove_pack(number);
+        }
         for mark in self.storage.list("damaged/")? {
             if mark.starts_with(&format!("damaged/{id}-")) {
                 self.storage.delete(&mark)?;
             }
         }
-        self.storage.delete(&name)
+        self.storage.delete(&name)?;
+        Ok(true)
     }
 
     fn name_of(&self, number: u32) -> String {

@@ -1,15 +1,16 @@
 //! Which masters a store holds: committing, listing, deleting, taking back.
 
-use super::{Store, folder::lock, lacks_chunk, now_unix_ms};
+use super::{Store, folder::lock, index::Location, lacks_chunk, now_unix_ms};
 use crate::{
     error::{Error, ErrorKind, Result},
     exchange::ManifestSource,
 };
 use protocol::{
-    MasterName, MasterRef,
-    manifest::{EntryKind, Root, Segment, SignedRoot},
+    ChunkId, MasterName, MasterRef,
+    manifest::{Entry, EntryKind, Root, Segment, SignedRoot},
 };
 use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
 
 /// A version of a master, as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -94,12 +95,16 @@ impl Store {
         self.public_key.open(&self.signed_root(master)?)
     }
 
-    /// Deletes a version. It can be taken back until garbage is collected.
+    /// Deletes a version. It can be taken back until garbage is collected. Its number is never given again.
     ///
     /// # Errors
     /// There is no such version, or the store is open for reading only.
     pub fn delete(&self, name: &MasterName, version: u32) -> Result<()> {
-        self.move_root(name, version, KEPT, DELETED)
+        self.move_root(name, version, KEPT, DELETED)?;
+        self.writer()?
+            .promises
+            .note_deletion(&object_name(DELETED, name, version));
+        Ok(())
     }
 
     /// Takes a deleted version back.
@@ -108,6 +113,48 @@ impl Store {
     /// There is no such deleted version, or the store is open for reading only.
     pub fn undelete(&self, name: &MasterName, version: u32) -> Result<()> {
         self.move_root(name, version, DELETED, KEPT)
+    }
+
+    /// The signed root of a version that may be deleted since: for a restore that began before.
+    ///
+    /// # Errors
+    /// There is no such version, not even a deleted one, or its root is damaged.
+    pub fn root_of_running(&self, name: &MasterName, version: u32) -> Result<SignedRoot> {
+        let kept = self.signed_root(&MasterRef {
+            name: name.clone(),
+            version: Some(version),
+        });
+        let deleted = object_name(DELETED, name, version);
+        match kept {
+            Err(error) if error.kind() == ErrorKind::Missing && self.storage.len(&deleted)?.is_some() => {
+                self.read_root(&deleted).map(|(_, signed)| signed)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Notes for ever that the number of a version was given: its root is about to go.
+    pub(super) fn spend_version(&self, object: &str) -> Result<()> {
+        let Some((folder, version)) = object
+            .strip_prefix(DELETED)
+            .and_then(|rest| rest.split_once('/'))
+            .zip(version_of(object))
+            .map(|((folder, _), version)| (folder, version))
+        else {
+            return Ok(());
+        };
+        let folder = format!("{SPENT}{folder}/");
+        let spent = self.storage.list(&folder)?;
+        if spent
+            .iter()
+            .any(|object| version_of(object).is_some_and(|spent| spent >= version))
+        {
+            return Ok(());
+        }
+        self.storage.put(&format!("{folder}{version:010}.number"), b"")?;
+        // The highest says everything; that it lasts comes before the others go.
+        self.storage.commit()?;
+        spent.iter().try_for_each(|object| self.storage.delete(object))
     }
 
     pub(super) fn signed_root(&self, master: &MasterRef) -> Result<SignedRoot> {
@@ -132,7 +179,7 @@ impl Store {
         let _one_at_a_time = lock(&writer.masters);
         self.check_complete(&root)?;
         self.storage.commit()?;
-        let newest = [KEPT, DELETED].map(|prefix| self.newest(prefix, &root.name));
+        let newest = [KEPT, DELETED, SPENT].map(|prefix| self.newest(prefix, &root.name));
         let newest = newest
             .into_iter()
             .collect::<Result<Vec<_>>>()?
@@ -174,10 +221,11 @@ impl Store {
         Ok((root, signed))
     }
 
-    /// Checks that everything a root names is there, as far as is known without reading the chunks.
+    /// Checks that everything a root names is there and as long as the manifest says, as far as is known without reading
+    /// the chunks themselves.
     ///
     /// # Errors
-    /// The first segment or chunk that lacks or is known to be damaged.
+    /// The first segment or chunk that lacks, has another length, or is known to be damaged.
     pub fn check_complete(&self, root: &Root) -> Result<()> {
         let damaged =
             |why: String| Error::new(ErrorKind::Damaged, format!("the manifest of {} {why}", root.name));
@@ -192,10 +240,60 @@ impl Store {
                 )));
             }
             offset = offset.saturating_add(reference.covers.get());
-            let index = self.index();
-            for entry in &segment.entries {
-                if let EntryKind::Data(id) = entry.kind {
-                    index.find(&id).ok_or_else(|| lacks_chunk(&id))?;
+            self.check_chunks(&segment, &mut |_, _, error| Err(error))?;
+        }
+        Ok(())
+    }
+
+    /// Compares the entries of a segment with the frames that hold their chunks, whose tables say how long each is. What
+    /// is wrong is told with the entry's offset on the disk and its length.
+    pub(super) fn check_chunks(
+        &self,
+        segment: &Segment,
+        wrong: &mut dyn FnMut(u64, &Entry, Error) -> Result<()>,
+    ) -> Result<()> {
+        let mut frames: BTreeMap<(u32, u32), Vec<Occurrence>> = BTreeMap::new();
+        for (offset, entry) in segment.ranges() {
+            let EntryKind::Data(id) = entry.kind else { continue };
+            let place = self.index().find(&id);
+            match place {
+                Some(place) => frames
+                    .entry((place.pack, place.frame))
+                    .or_default()
+                    .push((offset, *entry, id)),
+                None => wrong(offset, entry, lacks_chunk(&id))?,
+            }
+        }
+        for ((pack, frame), entries) in frames {
+            let place = Location { pack, frame };
+            let chunks = match self.read_frame_table(place) {
+                Ok(chunks) => chunks,
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    let chunks: Vec<(ChunkId, u32)> = entries.iter().map(|(_, _, id)| (*id, 0)).collect();
+                    self.mark_damaged(place, &chunks);
+                    let named = |error: &Error| {
+                        Error::new(ErrorKind::Damaged, error.chain())
+                            .with_remedy("a capture that sees the same content again heals it")
+                    };
+                    for (offset, entry, _) in &entries {
+                        wrong(*offset, entry, named(&error))?;
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let lengths: HashMap<ChunkId, u32> = chunks.into_iter().collect();
+            for (offset, entry, id) in &entries {
+                let length = lengths.get(id).map(|length| u64::from(*length));
+                if length != Some(entry.length_bytes) {
+                    let text = match length {
+                        Some(length) => format!(
+                            "the manifest says that chunk {id} has {} bytes, it has {length}",
+                            entry.length_bytes
+                        ),
+                        None => format!("the frame that should hold chunk {id} does not"),
+                    };
+                    wrong(*offset, entry, Error::new(ErrorKind::Damaged, text))?;
                 }
             }
         }
@@ -248,6 +346,12 @@ impl Store {
     }
 }
 
+/// Offset of an entry on the disk, the entry, and its chunk.
+type Occurrence = (u64, Entry, ChunkId);
+
+/// Numbers that were given to versions whose roots are gone.
+pub(super) const SPENT: &str = "spent/";
+
 pub(super) const KEPT: &str = "masters/";
 pub(super) const DELETED: &str = "deleted/";
 
@@ -261,5 +365,9 @@ fn object_name(prefix: &str, name: &MasterName, version: u32) -> String {
 }
 
 fn version_of(object: &str) -> Option<u32> {
-    object.rsplit('/').next()?.strip_suffix(".root")?.parse().ok()
+    let name = object.rsplit('/').next()?;
+    name.strip_suffix(".root")
+        .or_else(|| name.strip_suffix(".number"))?
+        .parse()
+        .ok()
 }

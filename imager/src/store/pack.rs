@@ -257,6 +257,32 @@ pub fn read_frame(storage: &dyn PackStorage, name: &str, offset: u64, len: u32) 
     })
 }
 
+/// Reads only the table of a frame: its chunks and their plain lengths.
+///
+/// # Errors
+/// It cannot be read, or is no frame.
+pub fn read_frame_table(
+    storage: &dyn PackStorage,
+    name: &str,
+    offset: u64,
+    len: u32,
+) -> Result<Vec<(ChunkId, u32)>> {
+    /// Enough for a frame of usual chunks.
+    const FIRST: usize = 4096;
+    let mut bytes = storage.get_range(name, offset, (len as usize).min(FIRST))?;
+    if let Some(wanted) = frame::Header::len_with_table(&bytes).filter(|wanted| *wanted > bytes.len()) {
+        bytes = storage.get_range(name, offset, wanted.min(len as usize))?;
+    }
+    frame::Header::parse(&bytes)
+        .map(|header| header.chunks)
+        .map_err(|error| {
+            Error::new(
+                error.kind(),
+                format!("frame at {offset} in {name}: {}", error.message()),
+            )
+        })
+}
+
 fn read_table(storage: &dyn PackStorage, name: &str, length: u64) -> Result<(Vec<FrameRecord>, u64)> {
     let damaged = |why: &str| {
         Error::new(

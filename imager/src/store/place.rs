@@ -5,6 +5,7 @@ use super::{
     folder::{FolderStorage, lock},
     index::Index,
     pack::{self, FrameRecord, PackId},
+    promise::Promises,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -154,7 +155,7 @@ impl Store {
                 key,
                 growing: Mutex::new(None),
                 masters: Mutex::new(()),
-                promised: Mutex::default(),
+                promises: Promises::new(),
             }),
             index: RwLock::default(),
             warnings: Vec::new(),

@@ -250,12 +250,12 @@ impl Store {
                     continue;
                 }
             };
-            for (offset, entry) in segment.ranges() {
-                let EntryKind::Data(id) = entry.kind else { continue };
-                if !self.has_chunk(&id) {
+            self.check_chunks(&segment, &mut |offset, entry, _| {
+                if let EntryKind::Data(id) = entry.kind {
                     note(damage, &id, offset, entry.length_bytes);
                 }
-            }
+                Ok(())
+            })?;
         }
         Ok(())
     }
