@@ -40,7 +40,7 @@ impl<'a> Fuzzer<'a> {
         let target_folder = places.target.join("fuzz");
         run::run(
             Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--locked", "--target", TRIPLE, "--target-dir"])
+                .args(["build", "--quiet", "--target", TRIPLE, "--target-dir"])
                 .arg(&target_folder)
                 .current_dir(places.checkout.join("fuzz"))
                 .env("RUSTFLAGS", FLAGS),
