@@ -228,8 +228,7 @@ fn deletions_collections_and_checks_killed_at_any_point_lose_nothing() {
     }
     scene.done(&["gc", "--store", &store]);
     scene.assert_kept_is_whole();
-    assert!(
-        bytes_below(Path::new(&store)) < 6 * MIB,
-        "what was under way is swept"
-    );
+    // A pack of which three fifths live is left as it is.
+    let left = bytes_below(Path::new(&store));
+    assert!(left < 9 * MIB, "what was under way is swept: {left}");
 }
