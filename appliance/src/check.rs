@@ -5,10 +5,12 @@ use crate::{
     interface,
 };
 use anyhow::{Result, bail};
+use bootd::doctor::{self, Weight};
 use catalog::Catalog;
 use std::{
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    time::Duration,
 };
 
 /// Prints every finding; an error if one of them keeps the appliance from working.
@@ -26,6 +28,9 @@ pub fn run(arguments: ServeArguments) -> Result<()> {
     check_boot_files(&configuration, &mut findings);
     check_catalog(&configuration, &mut findings);
     check_ports(&configuration, &mut findings);
+    for name in &configuration.interfaces {
+        check_network(name, &mut findings);
+    }
     match findings.bad {
         0 => {
             println!("nothing is wrong");
@@ -87,6 +92,29 @@ fn check_catalog(configuration: &Configuration, findings: &mut Findings) {
             }
         }
         Err(error) => findings.bad(error),
+    }
+}
+
+/// What machines on the network hear when they look for servers.
+fn check_network(interface: &str, findings: &mut Findings) {
+    /// Slow DHCP servers first look whether an address is free.
+    const PATIENCE: Duration = Duration::from_secs(4);
+    let asked =
+        doctor::own_addresses(interface).and_then(|own| Ok((doctor::collect(interface, PATIENCE)?, own)));
+    match asked {
+        Ok((offers, own)) => {
+            for finding in doctor::diagnose(&offers, &own) {
+                let text = format!("on {interface}, {finding}");
+                match finding.weight {
+                    Weight::Good => findings.good(text),
+                    Weight::Note => findings.note(text),
+                    Weight::Wrong => findings.bad(text),
+                }
+            }
+        }
+        Err(error) => findings.note(format!(
+            "what machines hear on {interface} cannot be tried ({error}); run as root, where no DHCP client holds UDP port 68"
+        )),
     }
 }
 

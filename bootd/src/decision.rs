@@ -1,6 +1,6 @@
 //! The seam between the boot services and whoever decides.
 
-use crate::event::BootEvent;
+use crate::{dhcp::shape::LearnedOffer, event::BootEvent};
 use protocol::boot::{BootFacts, BootPlan};
 
 /// Who decides what a machine boots. The appliance implements it on the catalog.
@@ -14,6 +14,14 @@ pub trait Decisions: Send + Sync + 'static {
     /// # Errors
     /// In words; the machine then starts its own disk.
     fn boot_token(&self, facts: &BootFacts) -> Result<String, DecisionError>;
+
+    /// What earlier boots taught about firmware; asked once, at the start.
+    fn learned_offers(&self) -> Vec<LearnedOffer> {
+        Vec::new()
+    }
+
+    /// A kind of firmware goes on with another offer than most: to be kept. Must not block.
+    fn learn_offer(&self, _learned: &LearnedOffer) {}
 
     /// Something happened that belongs in a machine's transcript. Called from the services' own tasks: must not block.
     fn observe(&self, event: BootEvent);

@@ -1,6 +1,6 @@
 //! What happens while a machine boots, in plain words: the transcript that says at which step a boot stopped.
 
-use crate::tftp::EndReason;
+use crate::{bsdp, dhcp::shape::Shape, tftp::EndReason};
 use protocol::{
     MacAddr,
     boot::{AgentReason, BootPlan, LocalReason},
@@ -27,6 +27,16 @@ pub enum Happening {
         architecture: u16,
         /// The file or URL.
         file: String,
+    },
+    /// A boot ROM asked again without going on, and is offered another shape.
+    NextShape {
+        /// The shape.
+        shape: Shape,
+    },
+    /// A kind of firmware goes on with a shape that is not what most are offered.
+    ShapeLearned {
+        /// The shape.
+        shape: Shape,
     },
     /// A boot ROM was given an address of the network's own DHCP server together with our file.
     Merged {
@@ -85,6 +95,8 @@ pub enum Happening {
         /// How it ended.
         end: EndReason,
     },
+    /// A Mac looked for NetBoot images or chose one.
+    NetBoot(bsdp::engine::Told),
     /// A TFTP request was refused.
     TransferRefused {
         /// The name that was asked for, escaped.
@@ -106,8 +118,8 @@ pub enum Happening {
 /// Why a boot ROM gets no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotServed {
-    /// UEFI HTTP Boot.
-    HttpBoot,
+    /// UEFI HTTP Boot without an address that names the machine.
+    NoAddress,
     /// It named no architecture.
     NoArchitecture,
     /// There is no loader for it.
@@ -121,8 +133,10 @@ pub enum NotServed {
 pub enum Loader {
     /// iPXE.
     Ipxe,
-    /// grub.
+    /// grub, from the network.
     Grub,
+    /// grub, from the machine's own image.
+    Image,
 }
 
 impl fmt::Display for Happening {
@@ -161,11 +175,22 @@ impl fmt::Display for Happening {
                     "asked for its boot file (architecture {architecture}); told {file}"
                 )
             }
+            Self::NextShape { shape } => write!(
+                f,
+                "asked again without going on: its firmware may not understand the offer; trying {}",
+                shape_in_words(*shape)
+            ),
+            Self::ShapeLearned { shape } => write!(
+                f,
+                "went on; this firmware is offered {} from now on",
+                shape_in_words(*shape)
+            ),
             Self::NotServed { why } => write!(f, "got no answer: {why}"),
+            Self::NetBoot(told) => told.fmt(f),
             Self::Scripted { loader, plan } => {
                 let loader = match loader {
                     Loader::Ipxe => "iPXE",
-                    Loader::Grub => "grub",
+                    Loader::Grub | Loader::Image => "grub",
                 };
                 write!(f, "{loader} asked what to do: {}", plan_in_words(plan))
             }
@@ -198,9 +223,7 @@ impl fmt::Display for Happening {
 impl fmt::Display for NotServed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HttpBoot => {
-                f.write_str("UEFI HTTP Boot is not served yet; choose PXE in the firmware's setup")
-            }
+            Self::NoAddress => f.write_str("its packet does not hold the address of its adapter"),
             Self::NoArchitecture => f.write_str("its boot ROM does not say what kind of machine it is"),
             Self::Architecture(number) => write!(f, "there is no loader for architecture {number}"),
             Self::LoaderMissing(name) => {
@@ -210,6 +233,15 @@ impl fmt::Display for NotServed {
                 )
             }
         }
+    }
+}
+
+fn shape_in_words(shape: Shape) -> &'static str {
+    match (shape.direct, shape.complete) {
+        (true, true) => "one that names the file at once, with an address",
+        (true, false) => "one that names the file at once",
+        (false, true) => "one that leads to port 4011, with an address",
+        (false, false) => "one that leads to port 4011",
     }
 }
 
@@ -235,6 +267,9 @@ pub fn plan_in_words(plan: &BootPlan) -> &'static str {
         BootPlan::LocalDisk {
             reason: LocalReason::Quarantined,
         } => "this machine is in quarantine: starting its own disk",
+        BootPlan::LocalDisk {
+            reason: LocalReason::NotImaged,
+        } => "this kind of machine cannot be imaged yet: starting its own disk",
         BootPlan::LocalDisk {
             reason: LocalReason::CatalogUnavailable,
         } => "the appliance cannot decide now: starting the disk of this machine",

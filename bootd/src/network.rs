@@ -3,7 +3,10 @@
 //! One socket per interface, tied to it: a machine on one network never hears of another's server address. The kernel
 //! tells with each datagram (IP_PKTINFO) the address to answer from, so addresses may change while we run.
 
+mod beside;
+
 use crate::error::ServeError;
+use beside::BesideSocket;
 use nix::{
     ifaddrs::getifaddrs,
     libc,
@@ -25,8 +28,16 @@ use tokio::{io::Interest, net::UdpSocket};
 /// A UDP socket tied to one interface.
 #[derive(Debug)]
 pub(crate) struct InterfaceSocket {
-    socket: UdpSocket,
+    way: Way,
     index: u32,
+}
+
+#[derive(Debug)]
+enum Way {
+    /// The port is ours.
+    Own(UdpSocket),
+    /// The port is another program's.
+    Beside(BesideSocket),
 }
 
 /// What came in.
@@ -41,6 +52,30 @@ pub(crate) struct Datagram {
 }
 
 impl InterfaceSocket {
+    /// Listens on a port of an interface, if need be beside another program that holds it.
+    pub(crate) fn bind_or_share(interface: &str, port: u16) -> Result<Self, ServeError> {
+        let taken = match Self::bind(interface, port) {
+            Err(error @ ServeError::PortTaken { .. }) => error,
+            other => return other,
+        };
+        let index = check_interface(interface)?;
+        // Without the right to packets of the wire, the one who holds the port is the news.
+        let socket = BesideSocket::open(interface, index, port).map_err(|error| {
+            tracing::warn!(%error, "cannot answer beside another program");
+            taken
+        })?;
+        tracing::info!(
+            interface,
+            port,
+            holder = port_holder("UDP", port),
+            "another program holds the port; answering beside it"
+        );
+        Ok(Self {
+            way: Way::Beside(socket),
+            index,
+        })
+    }
+
     /// Listens on a port of an interface.
     pub(crate) fn bind(interface: &str, port: u16) -> Result<Self, ServeError> {
         let index = check_interface(interface)?;
@@ -66,18 +101,30 @@ impl InterfaceSocket {
             .bind(&address.into())
             .map_err(|source| bind_error("UDP", port, source))?;
         let socket = UdpSocket::from_std(socket.into()).map_err(failed("watch"))?;
-        Ok(Self { socket, index })
+        Ok(Self {
+            way: Way::Own(socket),
+            index,
+        })
     }
 
     /// Waits for a datagram.
     pub(crate) async fn receive(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
-        self.socket
-            .async_io(Interest::READABLE, || self.receive_now(buffer))
-            .await
+        match &self.way {
+            Way::Own(socket) => {
+                socket
+                    .async_io(Interest::READABLE, || receive_now(socket, buffer))
+                    .await
+            }
+            Way::Beside(socket) => socket.receive(buffer).await,
+        }
     }
 
     /// Sends a datagram on this interface, from one of our addresses.
     pub(crate) async fn send(&self, bytes: &[u8], from: Ipv4Addr, to: SocketAddrV4) -> io::Result<()> {
+        let socket = match &self.way {
+            Way::Own(socket) => socket,
+            Way::Beside(socket) => return socket.send(bytes, from, to),
+        };
         let info = libc::in_pktinfo {
             ipi_ifindex: i32::try_from(self.index).unwrap_or(0),
             ipi_spec_dst: libc::in_addr {
@@ -86,11 +133,11 @@ impl InterfaceSocket {
             ipi_addr: libc::in_addr { s_addr: 0 },
         };
         let to = SockaddrIn::from(to);
-        self.socket
+        socket
             .async_io(Interest::WRITABLE, || {
                 let control = [ControlMessage::Ipv4PacketInfo(&info)];
                 sendmsg(
-                    self.socket.as_raw_fd(),
+                    socket.as_raw_fd(),
                     &[IoSlice::new(bytes)],
                     &control,
                     MsgFlags::empty(),
@@ -104,33 +151,36 @@ impl InterfaceSocket {
 
     /// The port that it listens on.
     pub(crate) fn port(&self) -> io::Result<u16> {
-        Ok(self.socket.local_addr()?.port())
+        match &self.way {
+            Way::Own(socket) => Ok(socket.local_addr()?.port()),
+            Way::Beside(socket) => Ok(socket.port()),
+        }
     }
+}
 
-    fn receive_now(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
-        let mut control = nix::cmsg_space!(libc::in_pktinfo);
-        let mut parts = [IoSliceMut::new(buffer)];
-        let message = recvmsg::<SockaddrIn>(
-            self.socket.as_raw_fd(),
-            &mut parts,
-            Some(&mut control),
-            MsgFlags::empty(),
-        )?;
-        let local = message.cmsgs()?.find_map(|part| match part {
-            ControlMessageOwned::Ipv4PacketInfo(info) => {
-                Some(Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()))
-            }
-            _ => None,
-        });
-        let (Some(source), Some(local)) = (message.address, local) else {
-            return Err(io::Error::other("a datagram without addresses"));
-        };
-        Ok(Datagram {
-            source: SocketAddrV4::new(source.ip(), source.port()),
-            local,
-            len: message.bytes,
-        })
-    }
+fn receive_now(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Datagram> {
+    let mut control = nix::cmsg_space!(libc::in_pktinfo);
+    let mut parts = [IoSliceMut::new(buffer)];
+    let message = recvmsg::<SockaddrIn>(
+        socket.as_raw_fd(),
+        &mut parts,
+        Some(&mut control),
+        MsgFlags::empty(),
+    )?;
+    let local = message.cmsgs()?.find_map(|part| match part {
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            Some(Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()))
+        }
+        _ => None,
+    });
+    let (Some(source), Some(local)) = (message.address, local) else {
+        return Err(io::Error::other("a datagram without addresses"));
+    };
+    Ok(Datagram {
+        source: SocketAddrV4::new(source.ip(), source.port()),
+        local,
+        len: message.bytes,
+    })
 }
 
 /// Turns the refusal of a port into words.

@@ -1,6 +1,10 @@
 //! Renders the boot scripts: one plan, the words of each loader.
 
-use crate::{error::ServeError, event::plan_in_words};
+use crate::{
+    dhcp::engine::{Link, TFTP_FOLDER},
+    error::ServeError,
+    event::plan_in_words,
+};
 use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
 use protocol::{
     MacAddr,
@@ -13,6 +17,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 const IPXE_MACHINE: &str = "machine.ipxe";
 const GRUB: &str = "grub.cfg";
 const GRUB_MACHINE: &str = "machine.cfg";
+/// The function that every grub script may call; nothing in it differs.
+const START_DISK: &str = include_str!("../../ipxe-scripts/grub/start_disk.cfg");
 
 /// The kernel speaks on the screen and on the first serial line; the last named is where our agent's own output goes too.
 const CONSOLES: &str = "console=tty0 console=ttyS0,115200n8";
@@ -32,6 +38,8 @@ struct MachineWords {
     mac: MacAddr,
     reason: &'static str,
     server: Ipv4Addr,
+    /// Where grub finds the boot files: `(tftp,SERVER)/amorce`, or the image it was started from.
+    files: String,
     http: SocketAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     kernel_words: Option<String>,
@@ -93,7 +101,20 @@ impl Scripts {
 
     /// What grub reads first.
     pub(crate) fn grub(&self, server: Ipv4Addr) -> Result<String, minijinja::Error> {
-        self.render(GRUB, ServerWords { server })
+        let rest = self.render(GRUB, ServerWords { server })?;
+        Ok(format!("{START_DISK}\n{rest}"))
+    }
+
+    /// All that grub reads when it was started from the machine's own image.
+    pub(crate) fn grub_image(
+        &self,
+        facts: &BootFacts,
+        plan: &BootPlan,
+        token: Option<&str>,
+    ) -> Result<String, minijinja::Error> {
+        let mut words = self.machine_words(facts, plan, token);
+        words.files = "($root)/amorce".into();
+        Ok(format!("{START_DISK}\n{}", self.render(GRUB_MACHINE, words)?))
     }
 
     /// What grub shall do on this machine. The token is there if the plan is the agent.
@@ -106,8 +127,22 @@ impl Scripts {
         self.render(GRUB_MACHINE, self.machine_words(facts, plan, token))
     }
 
+    /// The absolute URL of something for a machine.
+    pub(crate) fn url(&self, facts: &BootFacts, link: Link) -> String {
+        let base = format!("http://{}:{}/boot", facts.server, self.http_port);
+        match link {
+            Link::Script => self.ipxe_url(facts),
+            Link::Image => {
+                // Without colons: some firmware takes a URL apart at each of them.
+                let mac = facts.mac.to_string().replace(':', "-");
+                format!("{base}/image/{mac}.img")
+            }
+            Link::File(name) => format!("{base}/files/{name}"),
+        }
+    }
+
     /// Where iPXE gets its script.
-    pub(crate) fn ipxe_url(&self, facts: &BootFacts) -> String {
+    fn ipxe_url(&self, facts: &BootFacts) -> String {
         let uuid = facts.uuid.map(|uuid| format!("&uuid={uuid}")).unwrap_or_default();
         format!(
             "http://{}:{}/boot/ipxe?mac={}{uuid}",
@@ -134,6 +169,7 @@ impl Scripts {
             mac: facts.mac,
             reason: plan_in_words(plan),
             server: facts.server,
+            files: format!("(tftp,{})/{TFTP_FOLDER}", facts.server),
             http: SocketAddr::from((facts.server, self.http_port)),
             kernel_words,
         }
@@ -210,6 +246,10 @@ mod tests {
         golden(
             "grub/machine.local-disk.golden.cfg",
             &scripts.grub_machine(&facts, &LOCAL, None).unwrap(),
+        );
+        golden(
+            "grub/image.agent.golden.cfg",
+            &scripts.grub_image(&facts, &AGENT, Some(TOKEN)).unwrap(),
         );
     }
 

@@ -1,13 +1,19 @@
 //! The boot services as a whole: what they share, how they start and stop.
 
 use crate::{
+    bsdp::{self, engine::Images},
     config::{Config, Ports},
     decision::Decisions,
-    dhcp::{self, engine::TFTP_FOLDER},
+    dhcp::{
+        self,
+        engine::{TFTP_FOLDER, X64_UEFI_LOADER},
+        shape::Shapes,
+    },
     error::ServeError,
     event::{BootEvent, Happening, Loader},
     files::{AskedName, BootFile, BootFolder},
     http,
+    image::{DiskImage, Source},
     learned::Learned,
     network::{InterfaceSocket, bind_error},
     script::{Scripts, is_token},
@@ -20,7 +26,7 @@ use protocol::{
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -73,19 +79,23 @@ impl BootServices {
             .iter()
             .map(|name| {
                 Ok(InterfaceSockets {
-                    dhcp: InterfaceSocket::bind(name, config.ports.dhcp)?,
-                    boot_server: InterfaceSocket::bind(name, config.ports.boot_server)?,
+                    dhcp: InterfaceSocket::bind_or_share(name, config.ports.dhcp)?,
+                    boot_server: InterfaceSocket::bind_or_share(name, config.ports.boot_server)?,
                     tftp: InterfaceSocket::bind(name, config.ports.tftp)?,
                 })
             })
             .collect::<Result<_, ServeError>>()?;
         let shared = Shared {
+            shapes: Mutex::new(Shapes::with(decisions.learned_offers())),
             decisions,
             folder,
             scripts,
             learned: Learned::default(),
+            netboot_images: Mutex::default(),
+            http_port,
             transfers: tftp::server::Transfers::default(),
         };
+        shared.read_netboot_images();
         Ok(Self {
             shared: Arc::new(shared),
             interfaces,
@@ -146,12 +156,18 @@ impl BootServices {
     }
 }
 
+/// Room for grub's script in a machine's image.
+const IMAGE_SCRIPT_LEN: usize = 32 * 1024;
+
 /// What every service uses.
 pub(crate) struct Shared {
     pub(crate) decisions: Arc<dyn Decisions>,
     pub(crate) folder: BootFolder,
     pub(crate) scripts: Scripts,
     pub(crate) learned: Learned,
+    shapes: Mutex<Shapes>,
+    netboot_images: Mutex<Images>,
+    pub(crate) http_port: u16,
     pub(crate) transfers: tftp::server::Transfers,
 }
 
@@ -160,6 +176,7 @@ pub(crate) struct Shared {
 pub(crate) enum Content {
     Script(Vec<u8>),
     File(BootFile),
+    Image(DiskImage),
 }
 
 /// Why a name stands for nothing.
@@ -174,6 +191,7 @@ impl Content {
         match self {
             Self::Script(text) => text.len() as u64,
             Self::File(file) => file.len(),
+            Self::Image(image) => image.len(),
         }
     }
 
@@ -189,11 +207,42 @@ impl Content {
                 Ok(())
             }
             Self::File(file) => file.read_exact_at(buffer, offset),
+            Self::Image(image) => image.read_exact_at(buffer, offset),
         }
     }
 }
 
 impl Shared {
+    pub(crate) fn shapes(&self) -> MutexGuard<'_, Shapes> {
+        self.shapes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn netboot_images(&self) -> MutexGuard<'_, Images> {
+        self.netboot_images.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the `.nbi` folders, and says which cannot be served and why.
+    pub(crate) fn read_netboot_images(&self) {
+        let (images, refused) = bsdp::image::read_all(&self.folder.path().join(bsdp::FOLDER));
+        for one in refused {
+            tracing::warn!("a NetBoot image is not served: {one}");
+        }
+        self.netboot_images().replace(images);
+    }
+
+    /// A machine asked for what it was told, so it understood its offer.
+    pub(crate) fn went_on(&self, mac: Option<MacAddr>) {
+        let Some(learned) = mac.and_then(|mac| self.shapes().went_on(mac)) else {
+            return;
+        };
+        self.decisions.learn_offer(&learned);
+        self.decisions.observe(BootEvent {
+            mac,
+            address: None,
+            happening: Happening::ShapeLearned { shape: learned.shape },
+        });
+    }
+
     /// What TFTP serves under a name.
     pub(crate) async fn tftp_content(
         self: &Arc<Self>,
@@ -238,32 +287,77 @@ impl Shared {
         facts: &BootFacts,
         client: Option<Ipv4Addr>,
     ) -> Result<Vec<u8>, Refusal> {
-        let tell = |happening| {
-            self.decisions.observe(BootEvent {
-                mac: Some(facts.mac),
-                address: client,
-                happening,
-            });
-        };
-        let mut plan = self.decisions.plan(facts);
-        let mut token = None;
-        if matches!(plan, BootPlan::Agent { .. }) {
-            match self.token(facts.clone()).await {
-                Ok(fresh) => token = Some(fresh),
-                Err(why) => {
-                    tell(Happening::NoToken { why });
-                    plan = BootPlan::LocalDisk {
-                        reason: LocalReason::CatalogUnavailable,
-                    };
-                }
-            }
-        }
+        let (plan, token) = self.plan(facts, client).await;
         let script = match loader {
             Loader::Ipxe => self.scripts.ipxe(facts, &plan, token.as_deref()),
             Loader::Grub => self.scripts.grub_machine(facts, &plan, token.as_deref()),
+            Loader::Image => self.scripts.grub_image(facts, &plan, token.as_deref()),
         };
-        tell(Happening::Scripted { loader, plan });
+        self.tell(facts, client, Happening::Scripted { loader, plan });
         script.map(Into::into).map_err(render_failed)
+    }
+
+    /// The image that UEFI HTTP Boot loads on this machine: the signed loaders, grub's script, and the agent if it is
+    /// wanted. For a look at its length no token is made.
+    pub(crate) async fn machine_image(
+        self: &Arc<Self>,
+        facts: &BootFacts,
+        client: Option<Ipv4Addr>,
+        look_only: bool,
+    ) -> Result<DiskImage, Refusal> {
+        let wants_agent = matches!(self.decisions.plan(facts), BootPlan::Agent { .. });
+        let script = if look_only {
+            Vec::new()
+        } else {
+            self.machine_script(Loader::Image, facts, client).await?
+        };
+        // Of the same length each time, so that the image is of the length that the firmware was told.
+        let mut padded = script;
+        padded.resize(padded.len().max(IMAGE_SCRIPT_LEN), b'\n');
+        let mut files = vec![("GRUB/GRUB.CFG", Source::Bytes(padded))];
+        let mut wanted = vec![
+            ("EFI/BOOT/BOOTX64.EFI", X64_UEFI_LOADER),
+            ("EFI/BOOT/GRUBX64.EFI", "grubx64.efi"),
+        ];
+        if wants_agent {
+            wanted.extend([("AMORCE/VMLINUZ", "vmlinuz"), ("AMORCE/INITRD.IMG", "initrd.img")]);
+        }
+        for (place, name) in wanted {
+            let name = AskedName::parse(name).ok_or(Refusal::Failed)?;
+            files.push((place, Source::File(Arc::new(self.file(name).await?))));
+        }
+        DiskImage::new(files).map_err(|error| {
+            tracing::error!(%error, "cannot lay out a disk image");
+            Refusal::Failed
+        })
+    }
+
+    fn tell(&self, facts: &BootFacts, client: Option<Ipv4Addr>, happening: Happening) {
+        self.decisions.observe(BootEvent {
+            mac: Some(facts.mac),
+            address: client,
+            happening,
+        });
+    }
+
+    /// The plan, with a token if it is the agent.
+    async fn plan(
+        self: &Arc<Self>,
+        facts: &BootFacts,
+        client: Option<Ipv4Addr>,
+    ) -> (BootPlan, Option<String>) {
+        let plan = self.decisions.plan(facts);
+        if !matches!(plan, BootPlan::Agent { .. }) {
+            return (plan, None);
+        }
+        match self.token(facts.clone()).await {
+            Ok(fresh) => (plan, Some(fresh)),
+            Err(why) => {
+                self.tell(facts, client, Happening::NoToken { why });
+                let reason = LocalReason::CatalogUnavailable;
+                (BootPlan::LocalDisk { reason }, None)
+            }
+        }
     }
 
     async fn token(self: &Arc<Self>, facts: BootFacts) -> Result<String, String> {

@@ -13,9 +13,13 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddrV4},
     str::FromStr,
+    time::Duration,
 };
 
 const PORT: u16 = 9;
+/// How often each packet is sent, and the pause between: what a switch that just woke its port loses is not lost twice.
+const TIMES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(60);
 
 /// The password that some adapters want behind the magic packet. Kept out of logs.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,7 +62,7 @@ pub fn magic_packet(mac: MacAddr, password: Option<&SecureOn>) -> Vec<u8> {
 }
 
 /// Sends the magic packet on an interface: to everybody on the wire, and to the broadcast address of each of its
-/// networks. Returns how many packets went out.
+/// networks; a few times, for nobody says that it arrived. Returns how many packets went out. Blocks for a moment.
 ///
 /// # Errors
 /// The kernel's answer: no such interface, or no address on it.
@@ -77,9 +81,14 @@ pub fn wake(interface: &str, mac: MacAddr, password: Option<&SecureOn>) -> io::R
         socket.bind_device(Some(interface.as_bytes()))?;
         socket.set_broadcast(true)?;
         socket.bind(&SocketAddrV4::new(address, 0).into())?;
-        for target in [Some(Ipv4Addr::BROADCAST), directed].into_iter().flatten() {
-            socket.send_to(&packet, &SocketAddrV4::new(target, PORT).into())?;
-            sent += 1;
+        for time in 0..TIMES {
+            if time > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            for target in [Some(Ipv4Addr::BROADCAST), directed].into_iter().flatten() {
+                socket.send_to(&packet, &SocketAddrV4::new(target, PORT).into())?;
+                sent += 1;
+            }
         }
     }
     Ok(sent)

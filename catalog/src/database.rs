@@ -13,7 +13,10 @@ use std::{
 };
 
 /// The schema's steps: the one at place N leads from version N to N + 1.
-pub(crate) const MIGRATIONS: [&str; 1] = [include_str!("database/migrations/0001_first.sql")];
+pub(crate) const MIGRATIONS: [&str; 2] = [
+    include_str!("database/migrations/0001_first.sql"),
+    include_str!("database/migrations/0002_boot.sql"),
+];
 
 /// Marks the file as ours (`application_id`): "AmrC".
 const APPLICATION_ID: i64 = 0x416d_7243;

@@ -4,7 +4,7 @@ use crate::{
     memory::KnownMachine,
     setting::{Settings, UnknownMachines},
 };
-use protocol::boot::{AgentReason, BootFacts, BootPlan, LocalReason};
+use protocol::boot::{AgentReason, BootFacts, BootPlan, ClientArchitecture, LocalReason};
 
 /// Decides what a machine boots. Boot facts are hearsay (anybody can send them): they choose what is booted and nothing
 /// more; before anything is written the agent's own facts decide again.
@@ -14,6 +14,12 @@ use protocol::boot::{AgentReason, BootFacts, BootPlan, LocalReason};
 pub fn decide(facts: &BootFacts, record: Option<&KnownMachine>, settings: &Settings) -> BootPlan {
     let local = |reason| BootPlan::LocalDisk { reason };
     let agent = |reason| BootPlan::Agent { reason };
+    if matches!(
+        facts.architecture,
+        Some(ClientArchitecture::Arm64Uefi | ClientArchitecture::Arm64UefiHttp)
+    ) {
+        return local(LocalReason::NotImaged);
+    }
     let Some(record) = record else {
         return match settings.unknown_machines {
             UnknownMachines::Inventory if !facts.mac.is_unicast() => local(LocalReason::UnknownIgnored),
@@ -36,7 +42,7 @@ pub fn decide(facts: &BootFacts, record: Option<&KnownMachine>, settings: &Setti
 mod tests {
     use super::*;
     use crate::setting::Language;
-    use protocol::{JobId, boot::ClientArchitecture};
+    use protocol::JobId;
 
     #[test]
     fn every_situation_has_its_plan() {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod audit;
+mod boot;
 mod change;
 mod database;
 mod decision;
@@ -18,6 +19,7 @@ mod time;
 
 pub use agent::{AgentSession, DepotRight, HeldTask, Welcome};
 pub use audit::AuditRow;
+pub use boot::{Boot, BootEntry, BootStep, FirmwareLesson};
 pub use change::{Event, Subject};
 pub use decision::decide;
 pub use error::{Error, ErrorKind, Result};
@@ -37,7 +39,7 @@ use database::Database;
 use memory::Memory;
 use std::{
     path::Path,
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard},
 };
 
 /// The catalog: one handle, cheap to clone, for everything the appliance knows. Every call blocks for as long as SQLite
@@ -51,6 +53,7 @@ type Listener = Box<dyn Fn(&Event) + Send + Sync>;
 struct Inner {
     database: Database,
     memory: RwLock<Memory>,
+    transcripts: Mutex<boot::Transcripts>,
     clock: Arc<dyn Clock>,
     listener: OnceLock<Listener>,
     throttle: people::Throttle,
@@ -73,9 +76,11 @@ impl Catalog {
     pub fn open_with_clock(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let database = Database::open(path)?;
         let memory = Memory::load(&database.writer())?;
+        let transcripts = boot::Transcripts::load(&database.writer())?;
         Ok(Self(Arc::new(Inner {
             database,
             memory: RwLock::new(memory),
+            transcripts: Mutex::new(transcripts),
             clock,
             listener: OnceLock::new(),
             throttle: people::Throttle::default(),
@@ -102,6 +107,7 @@ impl Catalog {
     /// When the catalog cannot be written.
     pub fn tick(&self) -> Result<()> {
         self.flush_progress()?;
+        self.flush_transcripts()?;
         self.fail_the_silent()?;
         self.forget_the_expired()
     }

@@ -8,6 +8,7 @@ use crate::{
 use axum::http::StatusCode;
 use catalog::{Catalog, Time};
 use depot::server::DepotServer;
+use protocol::mac::MacAddr;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -47,6 +48,13 @@ struct Shared {
 pub trait Appliance: Send + Sync {
     /// Its state at this moment.
     fn state(&self) -> ApplianceState;
+
+    /// Sends the magic packet for these adapters on every interface, with the SecureOn password if there is one. Returns
+    /// how many packets went out.
+    ///
+    /// # Errors
+    /// In words.
+    fn wake(&self, macs: &[MacAddr], secure_on: Option<&str>) -> Result<usize, String>;
 }
 
 /// The state of the program around.

@@ -10,7 +10,10 @@ mod person;
 mod site;
 
 pub use job::{Choice, DiskRequest, Job, JobCounts, JobDetail, JobMachine, JobPage, NewJob, RetryRequest};
-pub use machine::{Machine, MachineChange, MachineJob, MachinePage};
+pub use machine::{
+    Machine, MachineBoot, MachineBootEntry, MachineBoots, MachineChange, MachineJob, MachinePage,
+    WakeRequest, WakeSent,
+};
 pub(crate) use master::DepotVersions;
 pub use master::{Master, MasterList, MasterPartition, MasterVersion};
 pub use person::{FirstAdministrator, LogIn, Session, Setup};

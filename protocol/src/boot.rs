@@ -91,6 +91,8 @@ pub enum LocalReason {
     UnknownIgnored,
     /// It is banned.
     Quarantined,
+    /// Our agent does not run on its processor.
+    NotImaged,
     /// The catalog cannot answer: never stand between a user and the desktop.
     CatalogUnavailable,
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     administrator::Administrator,
-    network::{Network, SERVER, SERVER_INTERFACE},
+    network::{Network, SECOND_INTERFACE, SERVER, SERVER_INTERFACE},
     process::{Process, command, run, wait_until},
     stage::Tools,
 };
@@ -64,6 +64,16 @@ impl Appliance {
     /// The log cannot be read.
     pub fn log(&self) -> Result<String> {
         self.installation.read_log()
+    }
+
+    /// Waits until it has said something.
+    ///
+    /// # Errors
+    /// It does not within some seconds.
+    pub fn wait_for_log(&self, words: &str) -> Result<()> {
+        wait_until(&format!("the appliance says {words:?}"), START, || {
+            Ok(self.log()?.contains(words).then_some(()))
+        })
     }
 
     /// The most memory that it ever used, in bytes.
@@ -135,6 +145,9 @@ impl Installation {
         command
             .args(["serve", "--interface", SERVER_INTERFACE, "--data"])
             .arg(&self.data);
+        if network.has_second_interface() {
+            command.args(["--interface", SECOND_INTERFACE]);
+        }
         Process::start("amorce", &command, &self.log)
     }
 

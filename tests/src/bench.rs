@@ -1,5 +1,7 @@
 //! Measurements against what people use today, in the same run on the same disk.
 
+pub mod boot;
+
 use crate::{
     attachment::Loop,
     master::{self, Table},
@@ -52,6 +54,10 @@ struct Ground {
 /// # Errors
 /// There is none of that name, or a contender fails.
 pub fn play(name: &str, tools: &Tools, times: u32) -> Result<()> {
+    if name == "boot" {
+        println!("boot: {}", boot::MEASURES);
+        return boot::play(tools, times);
+    }
     let bench = ALL.iter().find(|bench| bench.name == name).ok_or_else(|| {
         let names: Vec<&str> = ALL.iter().map(|bench| bench.name).collect();
         anyhow!(

@@ -1,6 +1,6 @@
 //! The firmware that a virtual machine starts with, as QEMU arguments.
 
-use crate::firmware_variables::{self, Variable};
+use crate::firmware_variables::{self, NetworkBoot, Variable};
 use anyhow::{Context, Result};
 use protocol::MacAddr;
 use std::{
@@ -31,7 +31,7 @@ impl Firmware {
     ///
     /// # Errors
     /// The firmware's files are not there or cannot be copied.
-    pub fn arguments(self, folder: &Path, mac: MacAddr) -> Result<Vec<String>> {
+    pub fn arguments(self, folder: &Path, mac: MacAddr, way: NetworkBoot) -> Result<Vec<String>> {
         let words: Vec<String> = match self {
             // Without graphics SeaBIOS copies its screen, and so iPXE's and grub's, to the serial line.
             Self::Bios => vec!["-machine".into(), "pc,graphics=off".into()],
@@ -39,7 +39,7 @@ impl Firmware {
                 let mut words = vec!["-machine".into(), "q35".into()];
                 words.extend(flash(
                     "OVMF_CODE_4M.fd",
-                    &variables("OVMF_VARS_4M.fd", folder, mac)?,
+                    &variables("OVMF_VARS_4M.fd", folder, mac, way)?,
                 ));
                 words
             }
@@ -52,7 +52,7 @@ impl Firmware {
                 ];
                 words.extend(flash(
                     "OVMF_CODE_4M.ms.fd",
-                    &variables("OVMF_VARS_4M.ms.fd", folder, mac)?,
+                    &variables("OVMF_VARS_4M.ms.fd", folder, mac, way)?,
                 ));
                 words
             }
@@ -75,14 +75,14 @@ fn flash(code: &str, variables: &Path) -> Vec<String> {
     ]
 }
 
-fn variables(template: &str, folder: &Path, mac: MacAddr) -> Result<PathBuf> {
+fn variables(template: &str, folder: &Path, mac: MacAddr, way: NetworkBoot) -> Result<PathBuf> {
     /// Number of the boot option; high, so that the firmware's own numbers stay free.
     const OPTION: u16 = 0x1000;
     let path = folder.join(VARIABLES);
     if !path.exists() {
         let mut flash = fs::read(Path::new(OVMF).join(template))
             .with_context(|| format!("cannot read {OVMF}/{template}"))?;
-        let data = firmware_variables::network_boot_option(mac, ADAPTER_SLOT);
+        let data = firmware_variables::network_boot_option(mac, ADAPTER_SLOT, way);
         firmware_variables::add(
             &mut flash,
             &Variable {

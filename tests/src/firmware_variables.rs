@@ -79,8 +79,17 @@ pub fn read(flash: &[u8]) -> Result<Vec<Variable>> {
     Ok(variables)
 }
 
+/// How a machine boots from its adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkBoot {
+    /// PXE over IPv4.
+    Pxe,
+    /// UEFI HTTP Boot over IPv4.
+    Http,
+}
+
 /// A boot option for the PXE client over IPv4 of the adapter at PCI device `slot` on bus 0 (UEFI 2.10 §3.1.3, §10.3).
-pub fn network_boot_option(mac: MacAddr, slot: u8) -> Vec<u8> {
+pub fn network_boot_option(mac: MacAddr, slot: u8, way: NetworkBoot) -> Vec<u8> {
     let mut path = Vec::new();
     // ACPI: PNP0A03, unit 0.
     path.extend([2, 1, 12, 0, 0xd0, 0x41, 0x03, 0x0a, 0, 0, 0, 0]);
@@ -91,6 +100,10 @@ pub fn network_boot_option(mac: MacAddr, slot: u8) -> Vec<u8> {
     path.push(1);
     path.extend([3, 12, 27, 0]);
     path.extend([0; 23]);
+    if way == NetworkBoot::Http {
+        // Messaging, URI, empty: the DHCP server says which.
+        path.extend([3, 24, 4, 0]);
+    }
     path.extend([0x7f, 0xff, 4, 0]);
     let mut option = 1u32.to_le_bytes().to_vec();
     option.extend(

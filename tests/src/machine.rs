@@ -4,8 +4,9 @@ use crate::{
     console::Console,
     disk::Disk,
     firmware::{ADAPTER_SLOT, Firmware},
+    firmware_variables::NetworkBoot,
     monitor::Monitor,
-    network::Network,
+    network::{Network, Segment},
     process::Process,
 };
 use anyhow::{Context, Result, ensure};
@@ -31,6 +32,10 @@ pub struct Parts {
     pub disks: Vec<(Bus, Disk)>,
     /// Its network adapter.
     pub adapter: Adapter,
+    /// How its firmware boots from the adapter, if it is UEFI.
+    pub network_boot: NetworkBoot,
+    /// Which cable it hangs on.
+    pub segment: Segment,
     /// A clock whose battery died: it starts in 1999.
     pub dead_clock: bool,
 }
@@ -65,6 +70,8 @@ impl Parts {
             adapter_of: None,
             disks: Vec::new(),
             adapter: Adapter::Virtio,
+            network_boot: NetworkBoot::Pxe,
+            segment: Segment::Site,
             dead_clock: false,
         }
     }
@@ -121,7 +128,7 @@ impl Machine {
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let console = Console::new(evidence.join(format!("{}.serial.log", parts.name)));
         Ok(Self {
-            tap: network.add_tap()?,
+            tap: network.add_tap(parts.segment)?,
             parts,
             folder,
             console,
@@ -147,7 +154,7 @@ impl Machine {
         ensure!(self.running.is_none(), "{} is on already", self.parts.name);
         let socket = self.folder.join("monitor.sock");
         let _ = fs::remove_file(&socket);
-        let mut command = network.on_lan("qemu-system-x86_64");
+        let mut command = network.on_segment(self.parts.segment, "qemu-system-x86_64");
         command.args(self.arguments()?);
         command
             .arg("-qmp")
@@ -228,7 +235,8 @@ impl Machine {
 
     fn arguments(&self) -> Result<Vec<String>> {
         let Parts { firmware, number, .. } = self.parts;
-        let mut words: Vec<String> = firmware.arguments(&self.folder, self.parts.mac())?;
+        let mut words: Vec<String> =
+            firmware.arguments(&self.folder, self.parts.mac(), self.parts.network_boot)?;
         let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
         // Software emulation: /dev/kvm may exist and still hang any guest.
         add("-accel", "tcg,thread=multi".into());

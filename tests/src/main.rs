@@ -19,6 +19,7 @@ mod network;
 mod process;
 mod scenario;
 mod scenarios;
+mod scripted;
 mod seed;
 mod stage;
 
@@ -176,6 +177,7 @@ fn run() -> Result<bool> {
             for bench in bench::ALL {
                 println!("{:<18} {}", bench.name, bench.measures);
             }
+            println!("{:<18} {}", "boot", bench::boot::MEASURES);
             Ok(true)
         }
         Command::Bench { name, times, .. } => {

@@ -92,6 +92,11 @@ impl Stage {
         &self.network
     }
 
+    /// The network, to be changed before anything is plugged in.
+    pub fn change_network<T>(&mut self, change: impl FnOnce(&mut Network, &Path) -> Result<T>) -> Result<T> {
+        change(&mut self.network, &self.evidence)
+    }
+
     /// Where logs are kept.
     pub fn evidence(&self) -> &Path {
         &self.evidence

@@ -1,12 +1,13 @@
 //! What the admin API shows of the program itself.
 
 use crate::{configuration::Configuration, interface};
+use bootd::wake::{SecureOn, wake};
 use control::{
     Appliance, ApplianceState,
     view::{Interface, Space},
 };
 use nix::sys::statvfs::statvfs;
-use protocol::cmdline::CaFingerprint;
+use protocol::{MacAddr, cmdline::CaFingerprint};
 use std::{net::IpAddr, path::Path};
 
 /// The program's own state, read anew at each question.
@@ -23,6 +24,21 @@ impl RunningAppliance {
 }
 
 impl Appliance for RunningAppliance {
+    fn wake(&self, macs: &[MacAddr], secure_on: Option<&str>) -> Result<usize, String> {
+        let password = secure_on
+            .map(str::parse::<SecureOn>)
+            .transpose()
+            .map_err(|error| error.to_string())?;
+        let mut sent = 0;
+        for interface in &self.configuration.interfaces {
+            for mac in macs {
+                sent += wake(interface, *mac, password.as_ref())
+                    .map_err(|error| format!("nothing can be sent on {interface}: {error}"))?;
+            }
+        }
+        Ok(sent)
+    }
+
     fn state(&self) -> ApplianceState {
         let mut warnings = Vec::new();
         let interfaces = self.configuration.interfaces.iter().map(|name| {

@@ -12,8 +12,12 @@
 //! The offer's shape (facts measured with real firmware, docs/protocols/boot.md):
 //! - BIOS gets option 43 with discovery control 8, "the file is in this offer, look no further".
 //! - EFI gets no option 43 and asks again on port 4011: firmware older than 2017 drops offers with 43.
+//!   Which of the two a machine gets is [`super::shape`]'s business, which learns from those that do not go on.
 //! - iPXE (user class) gets the absolute URL of its script, whatever loaded it. It is never given a loader: no loop.
+//! - UEFI HTTP Boot gets the URL of a disk image made for this machine, with our address in numbers: a proxy's offer has
+//!   no name server.
 
+use super::shape::{FirmwareKind, Shape, shapes_of};
 use crate::event::{Happening, NotServed};
 use protocol::{
     MacAddr,
@@ -26,6 +30,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 pub const BIOS_LOADER: &str = "undionly.kpxe";
 /// Loader for x64 UEFI machines, in the boot folder; it asks for grubx64.efi itself.
 pub const X64_UEFI_LOADER: &str = "shimx64.efi";
+/// Loader for arm64 UEFI machines, in the boot folder if an admin put it there.
+pub const ARM64_UEFI_LOADER: &str = "shimaa64.efi";
 /// Where TFTP serves the boot folder.
 pub const TFTP_FOLDER: &str = "amorce";
 
@@ -65,6 +71,19 @@ pub struct Loaders {
     pub bios: bool,
     /// [`X64_UEFI_LOADER`] is in the boot folder.
     pub x64_uefi: bool,
+    /// [`ARM64_UEFI_LOADER`] is in the boot folder.
+    pub arm64_uefi: bool,
+}
+
+/// What a URL leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// The machine's iPXE script.
+    Script,
+    /// The machine's disk image.
+    Image,
+    /// A boot file.
+    File(&'static str),
 }
 
 /// A reply to send from the port that was asked.
@@ -102,13 +121,14 @@ pub struct Outcome {
 
 /// Decides what to answer.
 ///
-/// `script_url` makes the absolute URL of a machine's iPXE script.
+/// `shape` is how the offer is to be made up, if not as for most of its family. `url` makes absolute URLs.
 #[must_use]
 pub fn answer(
     packet: &Packet,
     arrival: &Arrival,
     loaders: Loaders,
-    script_url: impl Fn(&BootFacts) -> String,
+    shape: Option<Shape>,
+    url: impl Fn(&BootFacts, Link) -> String,
 ) -> Outcome {
     let Some(class) = packet
         .vendor_class()
@@ -155,13 +175,7 @@ pub fn answer(
         }
         return outcome;
     };
-    if is_http {
-        outcome.happening = Some(Happening::NotServed {
-            why: NotServed::HttpBoot,
-        });
-        return outcome;
-    }
-    let file = match boot_file(packet, &architectures, facts.as_ref(), loaders, script_url) {
+    let file = match boot_file(packet, &architectures, facts.as_ref(), loaders, url) {
         Ok(file) => file,
         Err(why) => {
             outcome.happening = Some(Happening::NotServed { why });
@@ -169,9 +183,13 @@ pub fn answer(
         }
     };
     let architecture = file.architecture;
-    // What UEFI machines load asks the DHCP server of the first offer, and a relay's network is not ours to ask on.
-    let merges =
-        kind == MessageType::Offer && packet.relay.is_unspecified() && file.name.ends_with(X64_UEFI_LOADER);
+    let family = shapes_of(ClientArchitecture::from_number(architecture));
+    let shape = shape.unwrap_or(family[0]);
+    // A relay's network is not ours to ask on, and who is given a URL needs no other address than it has.
+    let merges = kind == MessageType::Offer
+        && shape.complete
+        && packet.relay.is_unspecified()
+        && file.name.starts_with(TFTP_FOLDER);
     outcome.merge = merges.then(|| file.clone());
     outcome.happening = Some(match kind {
         MessageType::Offer => Happening::Offered {
@@ -184,7 +202,7 @@ pub fn answer(
         },
     });
     outcome.reply = Some(Reply {
-        packet: reply_packet(packet, arrival.server, kind, &file),
+        packet: reply_packet(packet, arrival.server, kind, &file, shape),
         destination: destination(packet, arrival, kind),
     });
     outcome
@@ -222,16 +240,22 @@ fn boot_file(
     architectures: &[u16],
     facts: Option<&BootFacts>,
     loaders: Loaders,
-    script_url: impl Fn(&BootFacts) -> String,
+    url: impl Fn(&BootFacts, Link) -> String,
 ) -> Result<BootFile, NotServed> {
     let first = *architectures.first().ok_or(NotServed::NoArchitecture)?;
     if is_ipxe_with_http(packet)
         && let Some(facts) = facts
     {
         return Ok(BootFile {
-            name: script_url(facts),
+            name: url(facts, Link::Script),
             architecture: first,
         });
+    }
+    if packet
+        .vendor_class()
+        .is_some_and(|class| class.starts_with(HTTP_CLIENT))
+    {
+        return http_file(architectures, facts, loaders, url);
     }
     // A list names what the machine can run, best first.
     let (architecture, loader, present) = architectures
@@ -239,6 +263,7 @@ fn boot_file(
         .find_map(|number| match ClientArchitecture::from_number(*number) {
             ClientArchitecture::X86Bios => Some((*number, BIOS_LOADER, loaders.bios)),
             ClientArchitecture::X64Uefi => Some((*number, X64_UEFI_LOADER, loaders.x64_uefi)),
+            ClientArchitecture::Arm64Uefi if loaders.arm64_uefi => Some((*number, ARM64_UEFI_LOADER, true)),
             _ => None,
         })
         .ok_or(NotServed::Architecture(first))?;
@@ -251,6 +276,56 @@ fn boot_file(
     })
 }
 
+/// What UEFI HTTP Boot loads.
+fn http_file(
+    architectures: &[u16],
+    facts: Option<&BootFacts>,
+    loaders: Loaders,
+    url: impl Fn(&BootFacts, Link) -> String,
+) -> Result<BootFile, NotServed> {
+    let first = *architectures.first().ok_or(NotServed::NoArchitecture)?;
+    let facts = facts.ok_or(NotServed::NoAddress)?;
+    let (architecture, link) = architectures
+        .iter()
+        .find_map(|number| match ClientArchitecture::from_number(*number) {
+            ClientArchitecture::X64UefiHttp => Some((*number, Link::Image)),
+            ClientArchitecture::Arm64UefiHttp if loaders.arm64_uefi => {
+                Some((*number, Link::File(ARM64_UEFI_LOADER)))
+            }
+            _ => None,
+        })
+        .ok_or(NotServed::Architecture(first))?;
+    if link == Link::Image && !loaders.x64_uefi {
+        return Err(NotServed::LoaderMissing(X64_UEFI_LOADER));
+    }
+    Ok(BootFile {
+        name: url(facts, link),
+        architecture,
+    })
+}
+
+/// The kind of firmware that looks for servers, if there is more than one way to answer it here.
+#[must_use]
+pub fn shaped(packet: &Packet) -> Option<(MacAddr, FirmwareKind, ClientArchitecture)> {
+    let class = packet
+        .vendor_class()
+        .filter(|class| class.starts_with(PXE_CLIENT))?;
+    if packet.operation != Operation::Request
+        || packet.message_type() != Some(MessageType::Discover)
+        || !packet.relay.is_unspecified()
+        || is_ipxe_with_http(packet)
+    {
+        return None;
+    }
+    let mac = packet.mac().filter(|mac| mac.is_unicast())?;
+    let architecture = packet
+        .client_architectures()
+        .into_iter()
+        .map(ClientArchitecture::from_number)
+        .find(|one| shapes_of(*one).len() > 1)?;
+    Some((mac, FirmwareKind::new(&class, mac), architecture))
+}
+
 /// iPXE names itself in the user class; an iPXE that lists its features and cannot do HTTP is loaded over like any ROM.
 fn is_ipxe_with_http(packet: &Packet) -> bool {
     packet.user_classes().iter().any(|class| class == b"iPXE")
@@ -259,11 +334,21 @@ fn is_ipxe_with_http(packet: &Packet) -> bool {
             .is_none_or(|features| features.contains(IPXE_FEATURE_HTTP))
 }
 
-fn reply_packet(request: &Packet, server: Ipv4Addr, kind: MessageType, file: &BootFile) -> Packet {
+fn reply_packet(
+    request: &Packet,
+    server: Ipv4Addr,
+    kind: MessageType,
+    file: &BootFile,
+    shape: Shape,
+) -> Packet {
+    let is_http = request
+        .vendor_class()
+        .is_some_and(|class| class.starts_with(HTTP_CLIENT));
+    let class = if is_http { HTTP_CLIENT } else { PXE_CLIENT };
     let mut reply = Packet::reply_to(request)
         .with(code::MESSAGE_TYPE, &[kind.number()])
         .with(code::SERVER_IDENTIFIER, &server.octets())
-        .with(code::VENDOR_CLASS, PXE_CLIENT.as_bytes());
+        .with(code::VENDOR_CLASS, class.as_bytes());
     reply.next_server = server;
     reply.client_address = request.client_address;
     // An address as text fits 64 bytes.
@@ -284,7 +369,7 @@ fn reply_packet(request: &Packet, server: Ipv4Addr, kind: MessageType, file: &Bo
             &SubOptions::default().with(BOOT_ITEM, &item).encode(),
         );
         reply.your_address = request.client_address;
-    } else if ClientArchitecture::from_number(file.architecture) == ClientArchitecture::X86Bios {
+    } else if shape.direct && !is_http {
         let control = SubOptions::default().with(DISCOVERY_CONTROL, &[USE_THE_FILE]);
         reply.options.push(code::VENDOR_OPTIONS, &control.encode());
     }

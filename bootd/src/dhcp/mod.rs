@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod merge;
 pub(crate) mod server;
+pub mod shape;
 
 #[cfg(test)]
 pub(crate) mod testdata {

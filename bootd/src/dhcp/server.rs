@@ -2,11 +2,14 @@
 
 use super::{
     engine::{
-        Arrival, BIOS_LOADER, Destination, Loaders, Outcome, Port, X64_UEFI_LOADER, answer, machine_of,
+        ARM64_UEFI_LOADER, Arrival, BIOS_LOADER, Destination, Loaders, Outcome, Port, X64_UEFI_LOADER,
+        answer, machine_of, shaped,
     },
     merge::Merger,
+    shape::Shape,
 };
 use crate::{
+    bsdp,
     config::Ports,
     event::{BootEvent, Happening},
     network::{Datagram, InterfaceSocket},
@@ -75,6 +78,9 @@ impl Listener {
             .await;
             return;
         }
+        if self.port == Port::Server && self.take_netboot(packet, server).await {
+            return;
+        }
         let arrival = Arrival {
             port: self.port,
             source: datagram.source,
@@ -83,17 +89,16 @@ impl Listener {
         let loaders = Loaders {
             bios: self.shared.folder.has(BIOS_LOADER),
             x64_uefi: self.shared.folder.has(X64_UEFI_LOADER),
+            arm64_uefi: self.shared.folder.has(ARM64_UEFI_LOADER),
         };
-        let outcome = answer(packet, &arrival, loaders, |facts| {
-            self.shared.scripts.ipxe_url(facts)
+        let shape = self.shape(packet);
+        let outcome = answer(packet, &arrival, loaders, shape, |facts, link| {
+            self.shared.scripts.url(facts, link)
         });
         learn(&self.shared, &outcome);
         if let Some(reply) = &outcome.reply {
-            let to = match reply.destination {
-                Destination::Broadcast => SocketAddrV4::new(Ipv4Addr::BROADCAST, self.ports.dhcp_client),
-                Destination::Unicast(to) => to,
-            };
-            self.send(&reply.packet, server, to).await;
+            self.send(&reply.packet, server, self.place_of(reply.destination))
+                .await;
         }
         if let Some(file) = &outcome.merge
             && let Some(discover) = self.merger.discover(packet, server, file, Instant::now())
@@ -112,6 +117,58 @@ impl Listener {
                 happening,
             });
         }
+    }
+
+    /// Whether it was a Mac's packet.
+    async fn take_netboot(&self, packet: &Packet, server: Ipv4Addr) -> bool {
+        let Some(question) = bsdp::wire::Question::read(packet) else {
+            return false;
+        };
+        if question.message == Some(bsdp::wire::Message::List) {
+            // An admin may have put another image there; Macs are few and their people wait at a picker.
+            let shared = Arc::clone(&self.shared);
+            let _ = tokio::task::spawn_blocking(move || shared.read_netboot_images()).await;
+        }
+        let http_port = self.shared.http_port;
+        let outcome = self.shared.netboot_images().answer(packet, server, http_port);
+        let Some(outcome) = outcome else { return true };
+        if let Some(reply) = &outcome.reply {
+            self.send(&reply.packet, server, self.place_of(reply.destination))
+                .await;
+        }
+        self.shared.decisions.observe(BootEvent {
+            mac: Some(outcome.mac),
+            address: Some(packet.client_address).filter(|address| !address.is_unspecified()),
+            happening: Happening::NetBoot(outcome.told),
+        });
+        true
+    }
+
+    fn place_of(&self, destination: Destination) -> SocketAddrV4 {
+        match destination {
+            Destination::Broadcast => SocketAddrV4::new(Ipv4Addr::BROADCAST, self.ports.dhcp_client),
+            Destination::Unicast(to) => to,
+        }
+    }
+
+    /// How to make up an offer for this machine, if it looks for servers.
+    fn shape(&self, packet: &Packet) -> Option<Shape> {
+        if self.port != Port::Server {
+            return packet.mac().and_then(|mac| self.shared.shapes().offered(mac));
+        }
+        let (mac, firmware, architecture) = shaped(packet)?;
+        let choice =
+            self.shared
+                .shapes()
+                .choose(mac, firmware, architecture, packet.transaction, Instant::now());
+        if choice.is_fallback {
+            self.shared.decisions.observe(BootEvent {
+                mac: Some(mac),
+                address: None,
+                happening: Happening::NextShape { shape: choice.shape },
+            });
+        }
+        Some(choice.shape)
     }
 
     /// What the network's own DHCP server answers to the questions that we asked for machines.

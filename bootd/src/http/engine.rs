@@ -15,6 +15,8 @@ pub enum Target {
         /// The machine, if the loader knew.
         uuid: Option<Uuid>,
     },
+    /// The disk image for a machine.
+    Image(MacAddr),
     /// A boot file.
     File(AskedName),
 }
@@ -38,6 +40,10 @@ impl Target {
             // iPXE leaves the value empty on machines without one.
             let uuid = value("uuid").and_then(|uuid| uuid.parse().ok());
             return Some(Self::Script { mac, uuid });
+        }
+        if let ["boot", "image", file] = name.parts()[..] {
+            let mac = file.strip_suffix(".img")?.replace('-', ":").parse::<MacAddr>();
+            return mac.ok().filter(|mac| mac.is_unicast()).map(Self::Image);
         }
         name.below(&["boot", "files"]).map(Self::File)
     }
@@ -173,11 +179,17 @@ mod tests {
             Target::parse("/boot//files//vmlinuz", None),
             AskedName::parse("vmlinuz").map(Target::File)
         );
+        assert_eq!(
+            Target::parse("/boot/image/52-54-00-ab-cd-ef.img", None),
+            Some(Target::Image(MAC))
+        );
         for (path, query) in [
             ("/", None),
             ("/boot/ipxe", None),
             ("/boot/ipxe", Some("mac=")),
             ("/boot/ipxe", Some("mac=ff:ff:ff:ff:ff:ff")),
+            ("/boot/image/52-54-00-ab-cd-ef", None),
+            ("/boot/image/ff-ff-ff-ff-ff-ff.img", None),
             ("/boot/files/", None),
             ("/boot/files/../tls/key", None),
             ("/boot/files/%2e%2e/key", None),

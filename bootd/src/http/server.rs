@@ -161,9 +161,28 @@ async fn respond(
                     None => words(StatusCode::NOT_FOUND, "boot scripts are served over IPv4 only\n"),
                 }
             }
+            Some(Target::Image(asked)) => {
+                mac = Some(asked);
+                match server {
+                    Some(server) => {
+                        if let Some(client) = client {
+                            shared.learned.address(client, asked);
+                        }
+                        let facts = shared.learned.facts(asked, server);
+                        match shared.machine_image(&facts, client, head_only).await {
+                            Ok(image) => {
+                                part_of(Content::Image(image), request, "application/vnd.efi-img", None)
+                            }
+                            Err(refusal) => refused(refusal),
+                        }
+                    }
+                    None => words(StatusCode::NOT_FOUND, "boot images are served over IPv4 only\n"),
+                }
+            }
             None => refused(Refusal::NotFound),
         }
     };
+    shared.went_on(mac);
     shared.decisions.observe(BootEvent {
         mac,
         address: client,

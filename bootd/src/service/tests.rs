@@ -1,5 +1,7 @@
 //! The services on loopback and free ports, for the tests of each protocol.
 
+mod flood;
+
 use super::*;
 use crate::{decision::DecisionError, event::Happening};
 use protocol::{boot::AgentReason, cmdline::CaFingerprint};

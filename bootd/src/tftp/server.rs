@@ -141,6 +141,7 @@ async fn run(
             return;
         }
     };
+    shared.went_on(shared.learned.mac_of(*client.ip()));
     let content = match shared.tftp_content(&request.file, *client.ip(), local).await {
         Ok(content) => content,
         Err(refusal) => {
@@ -277,7 +278,11 @@ impl Sender {
                     let start = usize::try_from(offset - self.chunk_offset).unwrap_or(usize::MAX);
                     packet.clear();
                     packet.extend(data_header(low_bits(block)));
-                    packet.extend(self.chunk.iter().skip(start).take(len));
+                    packet.extend_from_slice(
+                        self.chunk
+                            .get(start..start.saturating_add(len))
+                            .unwrap_or_default(),
+                    );
                     self.send(&packet).await?;
                 }
                 Ok(())

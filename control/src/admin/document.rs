@@ -44,6 +44,8 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(sessions::get_session, sessions::log_out))
         .routes(routes!(machines::list_machines))
         .routes(routes!(machines::get_machine, machines::change_machine))
+        .routes(routes!(machines::get_machine_boots))
+        .routes(routes!(machines::wake_machine))
         .routes(routes!(masters::list_masters))
         .routes(routes!(
             masters::get_master_version,

@@ -5,10 +5,10 @@ use crate::{
     extract::{JsonBody, PathOf, QueryOf},
     refusal::Refusal,
     state::Control,
-    view::{Machine, MachineChange, MachinePage},
+    view::{Machine, MachineBoots, MachineChange, MachinePage, WakeRequest, WakeSent},
 };
 use axum::{Json, extract::State};
-use catalog::{MachineEdit, MachineFilter};
+use catalog::{Identity, MachineEdit, MachineFilter};
 use protocol::MachineId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -70,6 +70,52 @@ pub(super) async fn get_machine(
         .await?;
     let row = row.ok_or_else(|| Refusal::not_found("such machine"))?;
     Ok(Json(Machine::whole(&control, row)))
+}
+
+/// How the machine's last boots went, the latest first.
+#[utoipa::path(get, path = "/machines/{id}/boots", tag = tag::MACHINES, params(("id" = MachineId, Path)),
+    responses((status = 200, body = MachineBoots)))]
+pub(super) async fn get_machine_boots(
+    State(control): State<Control>,
+    PathOf(id): PathOf<MachineId>,
+) -> Result<Json<MachineBoots>, Refusal> {
+    let row = control
+        .blocking(move |control| control.catalog().machine(id))
+        .await?;
+    let row = row.ok_or_else(|| Refusal::not_found("such machine"))?;
+    Ok(Json(MachineBoots::of(&control, &row)))
+}
+
+/// Wakes a machine by its adapters (Wake-on-LAN). Whether it woke is told by the boot that follows.
+#[utoipa::path(post, path = "/machines/{id}/wake", tag = tag::MACHINES, params(("id" = MachineId, Path)),
+    request_body = WakeRequest, responses((status = 200, body = WakeSent)))]
+pub(super) async fn wake_machine(
+    State(control): State<Control>,
+    PathOf(id): PathOf<MachineId>,
+    JsonBody(WakeRequest { secure_on }): JsonBody<WakeRequest>,
+) -> Result<Json<WakeSent>, Refusal> {
+    let sent = control
+        .blocking(move |control| -> Result<usize, Refusal> {
+            let row = control.catalog().machine(id)?;
+            let row = row.ok_or_else(|| Refusal::not_found("such machine"))?;
+            let macs = Identity::of(&row.facts).macs;
+            if macs.is_empty() {
+                return Err(Refusal::unusable(
+                    "this machine has no adapter of its own that could be woken",
+                    "switch it on by hand",
+                ));
+            }
+            let sent = control
+                .appliance()
+                .wake(&macs, secure_on.as_deref())
+                .map_err(|why| Refusal::unusable(why, "check the password and the appliance's interfaces"))?;
+            for mac in macs {
+                control.catalog().note_wake(mac);
+            }
+            Ok(sent)
+        })
+        .await?;
+    Ok(Json(WakeSent { packets: sent }))
 }
 
 /// Names a machine, bans it, or lets it in again.

@@ -53,7 +53,7 @@ const fn route(method: Method, path: &'static str, needs: Needs) -> Route {
 }
 
 /// All routes of the admin API.
-pub static ROUTES: [Route; 23] = {
+pub static ROUTES: [Route; 25] = {
     use Needs::{Anybody, May, Nobody};
     use Permission::{
         JobRead, JobRun, MachineEdit, MachineRead, MasterDelete, MasterRead, ServerRead, SettingEdit,
@@ -68,6 +68,8 @@ pub static ROUTES: [Route; 23] = {
         route(Method::DELETE, "/session", Anybody),
         route(Method::GET, "/machines", May(MachineRead)),
         route(Method::GET, "/machines/{id}", May(MachineRead)),
+        route(Method::GET, "/machines/{id}/boots", May(MachineRead)),
+        route(Method::POST, "/machines/{id}/wake", May(MachineEdit)),
         route(Method::PATCH, "/machines/{id}", May(MachineEdit)),
         route(Method::GET, "/masters", May(MasterRead)),
         route(Method::GET, "/masters/{name}/versions/{version}", May(MasterRead)),

@@ -106,3 +106,84 @@ impl Machine {
         machine
     }
 }
+
+/// How a machine's last boots went, the latest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MachineBoots {
+    /// The boots.
+    pub items: Vec<MachineBoot>,
+}
+
+/// One boot of a machine, as the boot services saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MachineBoot {
+    /// The adapter it booted from.
+    pub mac: MacAddr,
+    /// Its first packet.
+    #[schema(format = DateTime)]
+    pub begun_at: String,
+    /// What happened, in order.
+    pub entries: Vec<MachineBootEntry>,
+    /// Where it stopped and what is likely, if it stopped.
+    pub diagnosis: Option<String>,
+}
+
+/// One thing that happened at a boot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MachineBootEntry {
+    /// When.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// The address that the machine spoke from, if it had one.
+    #[schema(value_type = Option<String>)]
+    pub address: Option<std::net::Ipv4Addr>,
+    /// In words.
+    pub text: String,
+}
+
+/// How to wake a machine.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WakeRequest {
+    /// The password that some adapters want, written as a MAC or an IPv4 address.
+    #[serde(default)]
+    pub secure_on: Option<String>,
+}
+
+impl std::fmt::Debug for WakeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WakeRequest(…)")
+    }
+}
+
+/// What was sent to wake a machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WakeSent {
+    /// Magic packets, on all interfaces together.
+    pub packets: usize,
+}
+
+impl MachineBoots {
+    pub(crate) fn of(control: &Control, row: &MachineRow) -> Self {
+        let now = control.catalog().now();
+        let boots = control.catalog().boots(&Identity::of(&row.facts).macs);
+        let items = boots
+            .into_iter()
+            .map(|(mac, boot)| MachineBoot {
+                mac,
+                begun_at: boot.begun_at.to_string(),
+                diagnosis: boot.diagnosis(now).map(str::to_owned),
+                entries: boot
+                    .entries
+                    .into_iter()
+                    .map(|entry| MachineBootEntry {
+                        at: entry.at.to_string(),
+                        address: entry.address,
+                        text: entry.text,
+                    })
+                    .collect(),
+            })
+            .collect();
+        Self { items }
+    }
+}

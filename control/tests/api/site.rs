@@ -80,6 +80,13 @@ impl Answer {
 struct Pretended;
 
 impl Appliance for Pretended {
+    fn wake(&self, macs: &[MacAddr], secure_on: Option<&str>) -> Result<usize, String> {
+        match secure_on {
+            Some("wrong") => Err("this is no password".into()),
+            _ => Ok(macs.len()),
+        }
+    }
+
     fn state(&self) -> ApplianceState {
         ApplianceState {
             version: "1.2.3".into(),

@@ -2,6 +2,7 @@
 
 mod boot;
 mod boot_entry;
+mod boot_ways;
 mod by_hand;
 mod disks;
 mod interrupted;
@@ -110,6 +111,36 @@ pub const ALL: &[Scenario] = &[
         proves: "UEFI with Secure Boot and the Microsoft keys: a blank machine boots the agent; the kernel says it is on",
         daily: true,
         play: boot::secure_boot,
+    },
+    Scenario {
+        name: "http",
+        proves: "UEFI HTTP Boot, Secure Boot off and on: a blank machine boots the agent from an image made for it",
+        daily: true,
+        play: boot_ways::http,
+    },
+    Scenario {
+        name: "relay",
+        proves: "a machine behind a router that relays DHCP boots our script",
+        daily: true,
+        play: boot_ways::relay,
+    },
+    Scenario {
+        name: "two-interfaces",
+        proves: "each machine is answered from our address on its own network, and TFTP and HTTP too",
+        daily: true,
+        play: boot_ways::two_interfaces,
+    },
+    Scenario {
+        name: "same-host-dhcp",
+        proves: "beside a DHCP server on the appliance's own machine a machine gets its address and boots our script",
+        daily: true,
+        play: boot_ways::same_host_dhcp,
+    },
+    Scenario {
+        name: "learned-fallback",
+        proves: "a firmware that ignores the first offer is offered the next, and its sisters get what worked at once",
+        daily: true,
+        play: boot_ways::learned_fallback,
     },
     Scenario {
         name: "stranger",

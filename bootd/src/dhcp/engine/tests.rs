@@ -8,6 +8,7 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 2);
 const ALL: Loaders = Loaders {
     bios: true,
     x64_uefi: true,
+    arm64_uefi: false,
 };
 const UUID: &str = "4c4c4544-0042-3510-8052-b4c04f4d5a31";
 
@@ -24,7 +25,7 @@ fn broadcast() -> Arrival {
 }
 
 fn ask(packet: &Packet, arrival: &Arrival) -> Outcome {
-    answer(packet, arrival, ALL, |facts| {
+    answer(packet, arrival, ALL, None, |facts, _| {
         format!("http://{}/{}", facts.server, facts.mac)
     })
 }
@@ -158,6 +159,77 @@ fn a_plain_bios_rom_is_offered_undionly_and_told_to_look_no_further() {
 }
 
 #[test]
+fn uefi_http_boot_is_offered_the_url_of_its_image_in_numbers() {
+    let request = packet("ovmf-http-discover");
+    let outcome = ask(&request, &broadcast());
+    let offer = outcome.reply.unwrap().packet;
+    let mac = outcome.facts.unwrap().mac;
+    assert_eq!(offer.vendor_class().as_deref(), Some("HTTPClient"));
+    assert_eq!(offer.boot_file(), Some(format!("http://10.99.0.2/{mac}")));
+    assert_eq!(offer.your_address, Ipv4Addr::UNSPECIFIED);
+    assert!(offer.vendor_options().is_none() && outcome.merge.is_none());
+    let mut without_loader = ALL;
+    without_loader.x64_uefi = false;
+    let outcome = answer(&request, &broadcast(), without_loader, None, |_, _| String::new());
+    assert_eq!(outcome.reply, None);
+}
+
+#[test]
+fn an_arm64_machine_is_answered_once_its_loader_is_installed() {
+    let with = |number: u8, class: &[u8]| {
+        let mut request = client(MessageType::Discover);
+        request.options.replace(code::CLIENT_ARCHITECTURE, &[0, number]);
+        request.options.replace(code::VENDOR_CLASS, class);
+        request
+    };
+    let loaders = Loaders {
+        arm64_uefi: true,
+        ..ALL
+    };
+    let url = |_: &BootFacts, link| format!("{link:?}");
+    let pxe = answer(
+        &with(11, b"PXEClient:Arch:00011"),
+        &broadcast(),
+        loaders,
+        None,
+        url,
+    );
+    assert_eq!(
+        pxe.reply.unwrap().packet.boot_file().as_deref(),
+        Some("amorce/shimaa64.efi")
+    );
+    let http = answer(
+        &with(19, b"HTTPClient:Arch:00019"),
+        &broadcast(),
+        loaders,
+        None,
+        url,
+    );
+    assert_eq!(
+        http.reply.unwrap().packet.boot_file().as_deref(),
+        Some("File(\"shimaa64.efi\")")
+    );
+}
+
+#[test]
+fn the_shape_that_was_chosen_is_what_is_sent() {
+    let request = packet("ovmf-discover");
+    for (direct, complete) in [(true, true), (true, false), (false, false)] {
+        let shape = Shape { direct, complete };
+        let outcome = answer(&request, &broadcast(), ALL, Some(shape), |_, _| String::new());
+        let offer = outcome.reply.unwrap().packet;
+        assert_eq!(offer.vendor_options().is_some(), direct);
+        assert_eq!(outcome.merge.is_some(), complete);
+    }
+    assert!(shaped(&request).is_some());
+    assert_eq!(
+        shaped(&packet("seabios-ipxe-discover")),
+        None,
+        "iPXE understands what it gets"
+    );
+}
+
+#[test]
 fn a_chosen_boot_item_is_confirmed_on_both_ports() {
     let request = packet("seabios-ipxe-request-4011-item");
     for arrival in [
@@ -234,14 +306,13 @@ fn who_is_not_ours_gets_silence() {
 #[test]
 fn what_cannot_be_served_is_said_and_not_answered() {
     let why = |packet: &Packet, loaders| {
-        let outcome = answer(packet, &broadcast(), loaders, |_| String::new());
+        let outcome = answer(packet, &broadcast(), loaders, None, |_, _| String::new());
         assert_eq!(outcome.reply, None);
         match outcome.happening {
             Some(Happening::NotServed { why }) => why,
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(why(&packet("ovmf-http-discover"), ALL), NotServed::HttpBoot);
     let with = |architecture: &[u8]| {
         let mut request = client(MessageType::Discover);
         request.options.replace(code::CLIENT_ARCHITECTURE, architecture);
@@ -252,6 +323,7 @@ fn what_cannot_be_served_is_said_and_not_answered() {
     let none = Loaders {
         bios: false,
         x64_uefi: false,
+        arm64_uefi: false,
     };
     assert_eq!(
         why(&with(&[0, 9]), none),
