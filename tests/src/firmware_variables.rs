@@ -180,7 +180,7 @@ mod tests {
             },
             Variable {
                 name: "Boot1000".into(),
-                data: network_boot_option(MacAddr([2, 0, 0, 0, 0, 1]), 2),
+                data: network_boot_option(MacAddr([2, 0, 0, 0, 0, 1]), 2, NetworkBoot::Pxe),
             },
         ];
         for variable in &variables {

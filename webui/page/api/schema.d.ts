@@ -165,6 +165,40 @@ export interface paths {
         patch: operations["change_machine"];
         trace?: never;
     };
+    "/machines/{id}/boots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the machine's last boots went, the latest first. */
+        get: operations["get_machine_boots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines/{id}/wake": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Wakes a machine by its adapters (Wake-on-LAN). Whether it woke is told by the boot that follows. */
+        post: operations["wake_machine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/masters": {
         parameters: {
             query?: never;
@@ -560,6 +594,37 @@ export interface components {
             quarantined: boolean;
             /** @description What a person should know: an identity shared with another record, for instance. */
             warnings: string[];
+        };
+        /** @description One boot of a machine, as the boot services saw it. */
+        MachineBoot: {
+            /**
+             * Format: date-time
+             * @description Its first packet.
+             */
+            begun_at: string;
+            /** @description Where it stopped and what is likely, if it stopped. */
+            diagnosis?: string | null;
+            /** @description What happened, in order. */
+            entries: components["schemas"]["MachineBootEntry"][];
+            /** @description The adapter it booted from. */
+            mac: components["schemas"]["MacAddr"];
+        };
+        /** @description One thing that happened at a boot. */
+        MachineBootEntry: {
+            /** @description The address that the machine spoke from, if it had one. */
+            address?: string | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description In words. */
+            text: string;
+        };
+        /** @description How a machine's last boots went, the latest first. */
+        MachineBoots: {
+            /** @description The boots. */
+            items: components["schemas"]["MachineBoot"][];
         };
         /** @description What a person may change of a machine. */
         MachineChange: {
@@ -1043,6 +1108,16 @@ export interface components {
          * @enum {string}
          */
         UnknownMachines: "inventory" | "ignore";
+        /** @description How to wake a machine. */
+        WakeRequest: {
+            /** @description The password that some adapters want, written as a MAC or an IPv4 address. */
+            secure_on?: string | null;
+        };
+        /** @description What was sent to wake a machine. */
+        WakeSent: {
+            /** @description Magic packets, on all interfaces together. */
+            packets: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1507,6 +1582,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Machine"];
+                };
+            };
+        };
+    };
+    get_machine_boots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineBoots"];
+                };
+            };
+        };
+    };
+    wake_machine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WakeRequest"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WakeSent"];
                 };
             };
         };

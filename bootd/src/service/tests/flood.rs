@@ -62,7 +62,7 @@ async fn five_hundred_machines_at_once_are_answered_also_in_the_middle_of_noise(
         // Broken in a few places: what is only noise ends at the first check.
         let mut bytes = match random() % 3 {
             0 => good.clone(),
-            1 => b"\0\x01amorce/shimx64.efi\0octet\0blksize\0001468\0windowsize\00064\0".to_vec(),
+            1 => b"\0\x01amorce/shimx64.efi\0octet\0blksize\x001468\0windowsize\x0064\0".to_vec(),
             _ => vec![0; 300],
         };
         for _ in 0..random() % 6 {
