@@ -365,6 +365,38 @@ fn an_mbr_with_logical_partitions_is_read_with_every_record_between_them() {
 }
 
 #[test]
+fn an_mbr_of_4096_byte_sectors_counts_in_its_own_sectors() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("disk.img");
+    make_image(&path, DISK);
+    let device = run("losetup", &["-b", "4096", "--show", "-f", path.to_str().unwrap()])
+        .trim()
+        .to_owned();
+    let script = "label: dos\nstart=256, size=5120, type=83, bootable\nstart=8192, size=8192, type=5\n\
+        start=8448, size=2048, type=7\nstart=12288, size=2048, type=83\n";
+    let made = std::panic::catch_unwind(|| sfdisk(Path::new(&device), script));
+    run("losetup", &["-d", &device]);
+    made.unwrap();
+    let layout = read_table(&ImageFile::open(&path), 4096).unwrap();
+    check_whole(&layout);
+    let found: Vec<_> = layout
+        .partitions
+        .iter()
+        .map(|one| (one.number, one.bytes.clone()))
+        .collect();
+    let at = |first: u64, count: u64| first * 4096..(first + count) * 4096;
+    assert_eq!(
+        found,
+        [(1, at(256, 5120)), (5, at(8448, 2048)), (6, at(12288, 2048))]
+    );
+    assert_eq!(
+        layout.primary_table(),
+        [at(0, 1), at(8192, 1), layout.primary_table()[2].clone()]
+    );
+    assert!(layout.warnings.is_empty());
+}
+
+#[test]
 fn an_mbr_whose_partition_runs_beyond_the_disk_makes_it_one_raw_area() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("disk.img");

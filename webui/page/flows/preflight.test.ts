@@ -55,6 +55,22 @@ test('a capture reads, so a used disk is a warning only, and a machine elsewhere
   expect(codes(remarks)).toEqual(['warning in-use', 'note asleep']);
 });
 
+test('a disk that a capture would refuse is said before anything is asked for, with what to do', () => {
+  const partitions = [
+    { number: 1, length: 5e8, filesystem: 'FAT32', state: 'mapped', used: 1 },
+    { number: 3, length: 2e11, filesystem: 'NTFS', state: 'refused', reason: 'Windows is hibernated', remedy: 'shut it down' },
+  ];
+  const hibernated = ready([disk('sda', 240, { contents: JSON.stringify({ table: 'gpt', partitions }) })]);
+  const [remark] = captureRemarks(hibernated, null);
+  expect(remark).toMatchObject({ code: 'refused', weight: 'stop' });
+  expect(remark?.refusal).toEqual({ number: 3, filesystem: 'NTFS', reason: 'Windows is hibernated', remedy: 'shut it down' });
+  for (const contents of [null, '', '{', '[]', '{"partitions": [null, 3, {"state": "refused"}]}']) {
+    expect(captureRemarks(ready([disk('sda', 240, { contents })]), null).length).toBe(contents?.includes('refused') === true ? 1 : 0);
+  }
+  // A restore overwrites it.
+  expect(restoreRemarks(hibernated, version, null)).toEqual([]);
+});
+
 test('a master’s name keeps to the appliance’s rule', () => {
   for (const name of ['a/b', 'a\\b', 'a@1', 'a\u0007']) expect(masterNameFault(name), name).toBe('characters');
   expect(masterNameFault('.hidden')).toBe('dot');

@@ -1,10 +1,12 @@
 /** What can be said before a job starts, from what is known of machine and master. Pure: facts in, remarks out. */
 import type { DiskFacts, Machine, MasterVersion } from '../api/types';
+import { type Refusal, readRefusal } from '../machines/disk-contents';
 import { candidateDisks } from '../machines/machine-text';
 
 /** What a remark says; the page has its words and its remedy under this code. */
 export type RemarkCode =
   | 'damaged'
+  | 'refused'
   | 'no-disk'
   | 'quarantined'
   | 'read-only'
@@ -26,6 +28,8 @@ export interface Remark {
   /** Sizes in bytes that its words name. */
   have?: number;
   need?: number;
+  /** What its words name of a partition that cannot be captured as it is. */
+  refusal?: Refusal;
 }
 
 const WEIGHTS = { stop: 0, warning: 1, note: 2 } as const;
@@ -64,7 +68,10 @@ export function isDamaged(version: MasterVersion | null): boolean {
 /** Remarks on a capture, the heaviest first. */
 export function captureRemarks(machine: Machine, named: DiskFacts | null): Remark[] {
   const remarks = machineRemarks(machine, named);
-  if (targetDisk(machine, named)?.in_use === true) remarks.push({ code: 'in-use', weight: 'warning' });
+  const disk = targetDisk(machine, named);
+  if (disk?.in_use === true) remarks.push({ code: 'in-use', weight: 'warning' });
+  const refusal = readRefusal(disk?.contents);
+  if (refusal !== null) remarks.push({ code: 'refused', weight: 'stop', refusal });
   return byWeight(remarks);
 }
 

@@ -25,7 +25,14 @@ export function Remarks({ remarks }: { remarks: Remark[] }) {
         return (
           <ListItem key={remark.code} className={`amorce-remark amorce-remark-${remark.weight}`}>
             <Icon /> <span className="amorce-for-readers">{t(`remark.weight.${remark.weight}`)} </span>
-            {t(`remark.${remark.code}`, { have: size(remark.have), need: size(remark.need) })}
+            {t(`remark.${remark.code}`, {
+              have: size(remark.have),
+              need: size(remark.need),
+              number: remark.refusal?.number ?? 0,
+              filesystem: remark.refusal?.filesystem ?? '',
+              reason: remark.refusal?.reason ?? '',
+              remedy: remark.refusal?.remedy ?? '',
+            })}
           </ListItem>
         );
       })}

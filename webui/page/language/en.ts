@@ -300,6 +300,7 @@ export const en: Record<MessageKey, string> = {
   'remark.smaller': 'A disk of {have}, smaller than the original ({need}), but everything fits.',
   'remark.damaged': 'This version is damaged in the depot. Choose another, or capture a new one.',
   'masters.damaged': 'damaged',
+  'remark.refused': 'Partition {number} ({filesystem}) cannot be captured as it is: {reason}. To do: {remedy}.',
   'remark.larger': 'A disk of {have}, larger than the original ({need}): partitions keep their size.',
   'remark.firmware-mbr': 'This master (MBR table) will probably not boot: the machine uses UEFI.',
   'remark.firmware-gpt': 'This master has a GPT table and the machine boots by BIOS: check that it boots there.',

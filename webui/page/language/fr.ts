@@ -298,6 +298,7 @@ export const fr = {
   'remark.smaller': 'Disque de {have}, plus petit que celui d’origine ({need}), mais tout y tient.',
   'remark.damaged': 'Cette version est abîmée dans le dépôt. Choisissez-en une autre, ou capturez-en une nouvelle.',
   'masters.damaged': 'abîmée',
+  'remark.refused': 'La partition {number} ({filesystem}) ne peut pas être capturée telle quelle. Le poste dit : « {reason} ». À faire : « {remedy} ».',
   'remark.larger': 'Disque de {have}, plus grand que celui d’origine ({need}) : les partitions gardent leur taille.',
   'remark.firmware-mbr': 'Ce master (table MBR) ne démarrera sans doute pas : le poste est en UEFI.',
   'remark.firmware-gpt': 'Ce master a une table GPT et le poste démarre en BIOS : vérifiez qu’il y démarre.',

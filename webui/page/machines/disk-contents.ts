@@ -24,6 +24,18 @@ export interface DiskPicture {
   parts: DiskPart[];
 }
 
+/** Why a disk cannot be captured as it is. */
+export interface Refusal {
+  /** The partition's number; 0 for the bare disk. */
+  number: number;
+  /** What is on it. */
+  filesystem: string;
+  /** What was found, in the machine's words. */
+  reason: string;
+  /** What to do about it, in the machine's words. */
+  remedy: string;
+}
+
 /** Free room below this share of the disk is alignment and not worth a place in the picture. */
 const SHOWN_SHARE = 0.01;
 /** Partition tables have at most 128 entries by convention; a hostile machine may send more. */
@@ -39,6 +51,20 @@ export function readDiskContents(contents: unknown, diskSize: number): DiskPictu
     .filter((part) => part !== null)
     .sort((left, right) => left.offset - right.offset);
   return { scheme: text(root.scheme ?? root.table), parts: withFreeRoom(parts, diskSize) };
+}
+
+/** The first partition that a capture would be refused for; nothing if there is none, or nobody knows. */
+export function readRefusal(contents: unknown): Refusal | null {
+  const root = asRecord(typeof contents === 'string' ? parseJson(contents) : contents);
+  if (root === null || !Array.isArray(root.partitions)) return null;
+  const refused = root.partitions.slice(0, MAX_PARTS).map(asRecord).find((part) => part?.state === 'refused');
+  if (refused === null || refused === undefined) return null;
+  return {
+    number: number(refused.number) ?? 0,
+    filesystem: text(refused.filesystem),
+    reason: text(refused.reason),
+    remedy: text(refused.remedy),
+  };
 }
 
 function readPart(value: unknown): DiskPart | null {
