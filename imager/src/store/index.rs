@@ -3,6 +3,7 @@
 //! ```text
 //! recent   a table in memory, of bounded size: what was added last
 //! runs     sorted files, mapped into memory (`run`); each at least twice as long as the next
+//! around   the packs in which something was found last (`neighbours`)
 //! ```
 //!
 //! When the table is full it becomes a run, and runs that are no longer twice as long as the next are merged. So memory
@@ -10,9 +11,11 @@
 //! times. The newest record of a chunk counts. The files have no name: nothing is left behind and nothing has to be
 //! checked at the next opening, which makes them anew.
 
+mod neighbours;
 mod run;
 
 use super::pack::{Contents, FrameRecord, PackId};
+use neighbours::Neighbours;
 use protocol::ChunkId;
 use run::Run;
 use std::{
@@ -54,6 +57,7 @@ pub struct Index {
     recent: HashMap<Key, Location, BuildHasherDefault<IdHasher>>,
     /// The longest and oldest first.
     runs: Vec<Run>,
+    neighbours: Neighbours,
     /// Where runs are written.
     folder: PathBuf,
     /// How many records `recent` holds before it becomes a run.
@@ -109,6 +113,7 @@ impl Index {
             packs: Vec::new(),
             recent: HashMap::default(),
             runs: Vec::new(),
+            neighbours: Neighbours::default(),
             folder,
             recent_max: RECENT_MAX,
         }
@@ -172,11 +177,21 @@ impl Index {
     #[must_use]
     pub fn find(&self, id: &ChunkId) -> Option<Location> {
         let key = key(id);
-        let place = match self.recent.get(&key) {
-            Some(place) => *place,
-            None => self.runs.iter().rev().find_map(|run| run.find(&key))?,
-        };
-        self.is_alive(place).then_some(place)
+        if let Some(place) = self.recent.get(&key) {
+            return self.is_alive(*place).then_some(*place);
+        }
+        if self.runs.is_empty() {
+            return None;
+        }
+        if let Some(place) = self.neighbours.find(&key).filter(|place| self.is_alive(*place)) {
+            return Some(place);
+        }
+        let place = self.runs.iter().rev().find_map(|run| run.find(&key))?;
+        if !self.is_alive(place) {
+            return None;
+        }
+        self.neighbours.load(place.pack);
+        Some(place)
     }
 
     /// A pack by its number.
@@ -209,10 +224,14 @@ impl Index {
                 self.recent.insert(key(id), FORGOTTEN);
             }
         }
+        self.neighbours.forget(place.pack);
     }
 
     /// Says that a chunk lies here, wherever it was known to lie before.
     pub fn move_chunk(&mut self, id: &ChunkId, place: Location) {
+        if let Some(before) = self.find(id).filter(|before| *before != place) {
+            self.neighbours.forget(before.pack);
+        }
         self.recent.insert(key(id), place);
     }
 
@@ -237,11 +256,16 @@ impl Index {
         let mut places: Vec<(Key, Location)> =
             self.recent.iter().map(|(key, place)| (*key, *place)).collect();
         places.sort_unstable_by_key(|(key, _)| *key);
-        let Ok(run) = Run::write(&self.folder, places.len(), places.into_iter()) else {
+        let Ok(run) = Run::write(&self.folder, places.len(), places.iter().copied()) else {
             self.recent_max = self.recent_max.saturating_mul(2);
             return;
         };
         self.recent.clear();
+        // Without them everything is found all the same.
+        if self.neighbours.write(&self.folder, &mut places).is_err() {
+            self.neighbours = Neighbours::default();
+        }
+        drop(places);
         self.runs.push(run);
         while let [.., longer, shorter] = self.runs.as_slice() {
             if longer.len() >= 2 * shorter.len() {
@@ -250,6 +274,7 @@ impl Index {
             let begin = self.runs.len() - 2;
             let pair = &self.runs[begin..];
             // With nothing older below them, what is gone need not be remembered as gone.
+            pair.iter().for_each(Run::will_be_read);
             let places = run::merge(pair).filter(|(_, place)| begin > 0 || self.is_alive(*place));
             let Ok(merged) = Run::write(&self.folder, longer.len() + shorter.len(), places) else {
                 // They are as good as one, only slower.

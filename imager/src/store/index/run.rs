@@ -8,10 +8,11 @@
 //! | 20 | 4 | number of the frame in the pack, little-endian |
 //!
 //! Keys are hashes, so they are spread evenly: a table of where each group of leading bits begins (4 bytes for about 64
-//! records, in memory) leads to the one page that is looked at.
+//! records, in memory) leads to the one page that is looked at. A Bloom filter of 10 bits a record, in memory too, spares
+//! 99 of 100 looks for what is not there.
 
 use super::{Key, Location};
-use memmap2::Mmap;
+use memmap2::{Advice, Mmap};
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
@@ -29,7 +30,11 @@ pub(super) struct Run {
     /// Where the records begin whose leading bits are the position in this table; one more at its end.
     starts: Vec<u32>,
     bits: u32,
+    filter: Vec<u64>,
 }
+
+/// Bits of the filter for each record.
+const FILTER_BITS: usize = 10;
 
 impl Run {
     /// Writes places, at most `most` of them, that come in the order of their keys, to a file in this folder.
@@ -43,6 +48,7 @@ impl Run {
     ) -> io::Result<Self> {
         let bits = (most / GROUP).max(1).ilog2().min(24);
         let mut starts = vec![0u32; (1 << bits) + 1];
+        let mut filter = vec![0u64; (most * FILTER_BITS).div_ceil(64).max(1)];
         let file = nameless(folder)?;
         let mut writer = BufWriter::with_capacity(256 << 10, &file);
         let mut count = 0u32;
@@ -56,6 +62,9 @@ impl Run {
                 .checked_add(1)
                 .ok_or_else(|| io::Error::other("more chunks than an index holds"))?;
             starts[group(&key, bits) + 1] = count;
+            for (word, bit) in filter_bits(&key, filter.len()) {
+                filter[word] |= bit;
+            }
         }
         writer.flush()?;
         drop(writer);
@@ -69,11 +78,20 @@ impl Run {
         )]
         // SAFETY: the file has no name and this is the only handle of it, so nobody changes or shortens it.
         let records = unsafe { Mmap::map(&file) }?;
+        // Neighbours in the order of hashes have nothing in common: reading ahead would only push others out.
+        let _ = records.advise(Advice::Random);
         Ok(Self {
             records,
             starts,
             bits,
+            filter,
         })
+    }
+
+    /// Says that all of it will be read in its order.
+    pub(super) fn will_be_read(&self) {
+        // Advice only.
+        let _ = self.records.advise(Advice::Sequential);
     }
 
     /// How many records there are.
@@ -98,6 +116,9 @@ impl Run {
 
     /// Where a chunk lies.
     pub(super) fn find(&self, key: &Key) -> Option<Location> {
+        if filter_bits(key, self.filter.len()).any(|(word, bit)| self.filter[word] & bit == 0) {
+            return None;
+        }
         let group = group(key, self.bits);
         let mut low = *self.starts.get(group)? as usize;
         let mut high = *self.starts.get(group + 1)? as usize;
@@ -136,6 +157,16 @@ pub(super) fn merge<'a>(runs: &'a [Run]) -> impl Iterator<Item = (Key, Location)
     })
 }
 
+/// Which bits of a filter of so many words stand for a key, as word and bit: the key is a hash already.
+fn filter_bits(key: &Key, words: usize) -> impl Iterator<Item = (usize, u64)> + use<> {
+    let (parts, _) = key.as_chunks::<4>();
+    let parts: [[u8; 4]; 4] = parts.try_into().unwrap_or_default();
+    parts.into_iter().map(move |part| {
+        let bit = (u64::from(u32::from_le_bytes(part)) * (words as u64 * 64)) >> 32;
+        (usize::try_from(bit / 64).unwrap_or(0), 1 << (bit % 64))
+    })
+}
+
 /// The leading bits of a key.
 fn group(key: &Key, bits: u32) -> usize {
     let leading = u32::from_be_bytes(*key.first_chunk().unwrap_or(&[0; 4]));
@@ -144,7 +175,7 @@ fn group(key: &Key, bits: u32) -> usize {
 }
 
 /// A file without a name: it is gone when it is closed, however the process ends.
-fn nameless(folder: &Path) -> io::Result<File> {
+pub(super) fn nameless(folder: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);
     let unnamed = options
