@@ -3,8 +3,8 @@
 //! ```text
 //! boot_token(mac) ──▶ hello: the token is used up, the machine identified, one session per machine begins
 //!                        ▼
-//!   next_task ──▶ report ──▶ next_task …      a session is bound to one machine and one job;
-//!                                             the report that ends the job brings a new key
+//!   next_task ──▶ start_step ──▶ report ──▶ next_task …     a session is bound to one machine and one job;
+//!                                                           the report that ends the job brings a new key
 //! ```
 
 mod expiry;
@@ -24,10 +24,7 @@ use crate::{
     secret::{self, SecretHash},
     time::Time,
 };
-use protocol::{
-    JobId, MachineId, MasterName,
-    job::{JobState, Step},
-};
+use protocol::{JobId, MachineId, MasterName, job::Step};
 use rusqlite::{Connection, OptionalExtension};
 use std::sync::PoisonError;
 use uuid::Uuid;
@@ -79,9 +76,9 @@ pub enum DepotRight {
 }
 
 impl DepotRight {
-    /// The right that goes with a begun step.
+    /// The right that goes with a step in the agent's hands.
     pub(crate) fn of(standing: &Standing, job: JobId, steps: &[Step]) -> Self {
-        if standing.state != JobState::Running || standing.begun.is_none() {
+        if !standing.is_in_hand() {
             return Self::Nothing;
         }
         match usize::try_from(standing.step_index)
@@ -114,8 +111,10 @@ pub(crate) struct SessionMemory {
     pub(crate) previous_job: Option<JobId>,
     pub(crate) leaving: Option<Leaving>,
     pub(crate) last_seen_at: Time,
-    /// The begun step of `job`, if one has begun.
+    /// The step of `job` that is in the agent's hands.
     pub(crate) step_index: Option<u32>,
+    /// It was given and shows no sign of work yet.
+    pub(crate) is_given: bool,
     pub(crate) cancel_requested: bool,
     pub(crate) right: DepotRight,
     /// It was told once to leave: a second question is held open, because somebody keeps the machine there.
@@ -214,6 +213,7 @@ pub(crate) fn load_session(connection: &Connection, machine: MachineId) -> Resul
         },
         last_seen_at: Time(last_seen_at),
         step_index: None,
+        is_given: false,
         cancel_requested: false,
         right: DepotRight::Nothing,
         told_to_leave: false,

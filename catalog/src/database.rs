@@ -13,9 +13,10 @@ use std::{
 };
 
 /// The schema's steps: the one at place N leads from version N to N + 1.
-pub(crate) const MIGRATIONS: [&str; 2] = [
+pub(crate) const MIGRATIONS: [&str; 3] = [
     include_str!("database/migrations/0001_first.sql"),
     include_str!("database/migrations/0002_boot.sql"),
+    include_str!("database/migrations/0003_given.sql"),
 ];
 
 /// Marks the file as ours (`application_id`): "AmrC".

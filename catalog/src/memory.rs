@@ -17,7 +17,7 @@ use crate::{
 use protocol::{
     JobId, MachineId,
     boot::{BootFacts, BootPlan},
-    job::{JobState, Progress},
+    job::Progress,
     mac::MacAddr,
     machine::is_placeholder_uuid,
 };
@@ -100,13 +100,13 @@ impl Memory {
                 Some(mut session) => {
                     if let Some(job) = session.job
                         && let Some(standing) = load_standing(connection, job, *id)?
-                        && standing.state == JobState::Running
-                        && standing.begun.is_some()
+                        && standing.is_in_hand()
                     {
                         let steps = load_job(connection, job)?
                             .map(|job| job.steps)
                             .unwrap_or_default();
                         session.step_index = Some(standing.step_index);
+                        session.is_given = standing.given.is_some();
                         session.cancel_requested = standing.cancel_requested;
                         session.right = DepotRight::of(&standing, job, &steps);
                     }

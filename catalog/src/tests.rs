@@ -172,20 +172,15 @@ fn facts(number: u8, bootable: bool) -> MachineFacts {
             booted: true,
         }],
         disks: vec![DiskFacts {
-            name: "vda".into(),
-            identity: DiskIdentity {
-                serial: Some(format!("DISK{number}")),
-                size: ByteLen(1 << 34),
-                ..DiskIdentity::default()
-            },
-            sector_size: 512,
-            usb: false,
-            removable: false,
-            boot_area: false,
-            read_only: false,
-            in_use: false,
             bootable,
-            contents: None,
+            ..DiskFacts::internal(
+                "vda",
+                DiskIdentity {
+                    serial: Some(format!("DISK{number}")),
+                    size: ByteLen(1 << 34),
+                    ..DiskIdentity::default()
+                },
+            )
         }],
         ..MachineFacts::default()
     }

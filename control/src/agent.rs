@@ -107,7 +107,18 @@ async fn progress(
     Caller(session): Caller,
     JsonBody(report): JsonBody<ProgressReport, PROGRESS_MAX_LEN>,
 ) -> Result<Json<ProgressReply>, Refusal> {
+    start_given_step(&control, session).await?;
     Ok(Json(control.catalog().progress(&session, report)?))
+}
+
+/// Keeps the agent's first sign of work on a step, before anything is answered that concerns it.
+async fn start_given_step(control: &Control, session: AgentSession) -> Result<(), Refusal> {
+    if control.catalog().has_given_step(&session) {
+        control
+            .blocking(move |control| control.catalog().start_step(&session))
+            .await?;
+    }
+    Ok(())
 }
 
 /// A step ended.

@@ -21,11 +21,12 @@ const TELL_EVERY: Duration = Duration::from_millis(450);
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 
 impl Catalog {
-    /// How far a running step has come. From memory, unless the session has ended.
+    /// How far a running step has come. In memory, but for the first sign of work on a step.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Unauthenticated`] when the session has ended.
     pub fn progress(&self, session: &AgentSession, report: ProgressReport) -> Result<ProgressReply> {
+        self.start_step(session)?;
         let now = self.now();
         let key = (report.job, session.machine);
         let mut memory = self.0.memory.write().unwrap_or_else(PoisonError::into_inner);

@@ -28,7 +28,8 @@ pub struct HeldTask {
 }
 
 impl Catalog {
-    /// What an agent shall do next. A step that is given out counts as begun when this returns.
+    /// What an agent shall do next. A step that is given begins with the agent's first sign of work on it
+    /// ([`Catalog::start_step`]): this answer may reach nobody.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Unauthenticated`] when the session has ended.
@@ -70,6 +71,40 @@ impl Catalog {
         };
         self.note_told(session, &task.task);
         Ok(task)
+    }
+
+    /// Whether a step was given to this session and shows no sign of work yet. From memory.
+    #[must_use]
+    pub fn has_given_step(&self, session: &AgentSession) -> bool {
+        self.memory()
+            .session(session.machine)
+            .is_some_and(|found| found.id == session.id && !session.repeats && found.is_given)
+    }
+
+    /// The agent's first sign of work on the step that it was given: it has begun when this returns. Nothing may be served
+    /// for that step before. Without effect if none was given.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unauthenticated`] when the session has ended.
+    pub fn start_step(&self, session: &AgentSession) -> Result<()> {
+        if !self.has_given_step(session) {
+            return Ok(());
+        }
+        self.write(|writing| {
+            let found = load_session(writing.transaction, session.machine)?;
+            let found = found
+                .filter(|found| found.id == session.id)
+                .ok_or_else(no_session)?;
+            let Some(job) = found.job else { return Ok(()) };
+            let Some(mut standing) = load_standing(writing.transaction, job, session.machine)? else {
+                return Ok(());
+            };
+            if standing.start(standing.step_index, writing.now) {
+                save_standing(writing.transaction, job, session.machine, &standing)?;
+                note(writing, job, session.machine);
+            }
+            Ok(())
+        })
     }
 
     fn note_told(&self, session: &AgentSession, task: &Task) {

@@ -90,6 +90,11 @@ impl Catalog {
             let record = load_machine(connection, machine)?.ok_or_else(|| Error::not_found("such machine"))?;
             writing.changed(Subject::Machine { id: machine });
             connection.execute("DELETE FROM session WHERE machine = ?1", [machine.to_string()])?;
+            // What was handed to the agent before this one and never begun was handed to nobody.
+            connection.execute(
+                "UPDATE job_machine SET given_at = NULL, given_disk = NULL WHERE machine = ?1 AND given_at IS NOT NULL",
+                [machine.to_string()],
+            )?;
             if record.quarantined {
                 return Ok((None, mac));
             }

@@ -153,17 +153,19 @@ pub(crate) fn open_jobs(connection: &Connection, machine: MachineId) -> Result<V
 
 pub(super) const SELECT: &str = "
     SELECT job, machine, state, step_index, frozen, begun_at, begun_disk, contact_at, problem, asks_person, chosen_disk,
-           cancel_requested, results, progress, started_at, ended_at,
+           cancel_requested, results, progress, started_at, ended_at, given_at, given_disk,
            EXISTS (SELECT 1 FROM evidence e WHERE e.job = jm.job AND e.machine = jm.machine)
     FROM job_machine jm";
 
 pub(super) fn job_machine_of(row: &Row<'_>) -> Result<JobMachineRow> {
-    let begun = match row.get::<_, Option<i64>>(5)? {
-        Some(at) => Some(super::Begun {
-            at: Time(at),
-            disk: optional_json(row, 6)?,
-        }),
-        None => None,
+    let begun = |at, disk| -> Result<Option<super::Begun>> {
+        Ok(match row.get::<_, Option<i64>>(at)? {
+            Some(at) => Some(super::Begun {
+                at: Time(at),
+                disk: optional_json(row, disk)?,
+            }),
+            None => None,
+        })
     };
     Ok(JobMachineRow {
         job: parse_id(&row.get::<_, String>(0)?)?,
@@ -172,7 +174,8 @@ pub(super) fn job_machine_of(row: &Row<'_>) -> Result<JobMachineRow> {
             state: parse_state(&row.get::<_, String>(2)?)?,
             step_index: row.get(3)?,
             frozen: serde_json::from_str(&row.get::<_, String>(4)?)?,
-            begun,
+            given: begun(16, 17)?,
+            begun: begun(5, 6)?,
             contact_at: Time(row.get(7)?),
             problem: optional_json(row, 8)?,
             asks_person: row.get(9)?,
@@ -183,7 +186,7 @@ pub(super) fn job_machine_of(row: &Row<'_>) -> Result<JobMachineRow> {
             ended_at: row.get::<_, Option<i64>>(15)?.map(Time),
         },
         progress: optional_json(row, 13)?,
-        has_evidence: row.get(16)?,
+        has_evidence: row.get(18)?,
     })
 }
 
@@ -214,13 +217,14 @@ pub(crate) fn save_standing(
 ) -> Result<()> {
     connection.execute(
         "INSERT INTO job_machine (job, machine, state, step_index, frozen, begun_at, begun_disk, contact_at, problem,
-             asks_person, chosen_disk, cancel_requested, results, started_at, ended_at)
+             asks_person, chosen_disk, cancel_requested, results, started_at, ended_at, given_at, given_disk)
          VALUES (:job, :machine, :state, :step_index, :frozen, :begun_at, :begun_disk, :contact_at, :problem,
-             :asks_person, :chosen_disk, :cancel_requested, :results, :started_at, :ended_at)
+             :asks_person, :chosen_disk, :cancel_requested, :results, :started_at, :ended_at, :given_at, :given_disk)
          ON CONFLICT (job, machine) DO UPDATE SET state = :state, step_index = :step_index, frozen = :frozen,
              begun_at = :begun_at, begun_disk = :begun_disk, contact_at = :contact_at, problem = :problem,
              asks_person = :asks_person, chosen_disk = :chosen_disk, cancel_requested = :cancel_requested,
              results = :results, started_at = :started_at, ended_at = :ended_at,
+             given_at = :given_at, given_disk = :given_disk,
              progress = iif(:begun_at IS NULL, NULL, progress)",
         named_params! {
             ":job": job.to_string(),
@@ -230,6 +234,8 @@ pub(crate) fn save_standing(
             ":frozen": serde_json::to_string(&standing.frozen)?,
             ":begun_at": standing.begun.as_ref().map(|begun| begun.at.0),
             ":begun_disk": json_text(standing.begun.as_ref().and_then(|begun| begun.disk.as_ref()))?,
+            ":given_at": standing.given.as_ref().map(|given| given.at.0),
+            ":given_disk": json_text(standing.given.as_ref().and_then(|given| given.disk.as_ref()))?,
             ":contact_at": standing.contact_at.0,
             ":problem": json_text(standing.problem.as_ref())?,
             ":asks_person": standing.asks_person,

@@ -1,13 +1,17 @@
 //! Where one machine stands in a job: a state machine without clock, network or database.
 //!
 //! ```text
-//!            ask                     report done, last step
+//!    ask, first sign of work         report done, last step
 //! queued ───────────▶ running ───────────────────────────────▶ done
 //!   ▲ │ ask: a person     │ report failed, or resumed too late
 //!   │ │ must decide       ├──────────────────────────────────▶ failed ──▶ queued (a person's retry)
 //!   │ ▼                   │ cancelled by a person
 //!   waiting ◀─────────────┴──────────────────────────────────▶ cancelled
 //! ```
+//!
+//! An answer to `ask` may reach nobody: the machine lost its power while its question was held. So a step is *given* by
+//! `ask` and has *begun* with the agent's first sign of work on it: a call to the depot, progress or a report. A step that
+//! was only given is given again as if for the first time.
 //!
 //! Rules that keep data:
 //! - A step that writes starts once. It resumes by itself only on the same machine and disk, at most [`RESUME_WITHIN`]
@@ -38,6 +42,8 @@ pub struct Standing {
     pub step_index: u32,
     /// What identified the machine when the job was made, or when a person last spoke.
     pub frozen: Identity,
+    /// Set while the current step is handed out and nobody has shown a sign of work on it.
+    pub given: Option<Begun>,
     /// Set while the current step has begun and not ended.
     pub begun: Option<Begun>,
     /// The agent's last word on this job.
@@ -58,7 +64,7 @@ pub struct Standing {
     pub ended_at: Option<Time>,
 }
 
-/// A step that has begun.
+/// A step that has begun, or was handed out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
     /// When.
@@ -101,6 +107,7 @@ impl Standing {
             state: JobState::Queued,
             step_index: 0,
             frozen,
+            given: None,
             begun: None,
             contact_at: now,
             problem: None,
@@ -127,6 +134,7 @@ impl Standing {
         };
         let silence = now.since(self.contact_at);
         self.contact_at = now;
+        self.given = None;
         if self.cancel_requested {
             // The agent that was to stop is gone or has come back without its work.
             self.end(JobState::Cancelled, Some(cancelled()), now);
@@ -146,6 +154,27 @@ impl Standing {
         }
     }
 
+    /// The agent shows a sign of work on a step: if that was given, it has begun now. Whether it was.
+    pub fn start(&mut self, step_index: u32, now: Time) -> bool {
+        if step_index != self.step_index {
+            return false;
+        }
+        let Some(given) = self.given.take() else {
+            return false;
+        };
+        self.state = JobState::Running;
+        self.contact_at = now;
+        self.begun = Some(Begun { at: now, ..given });
+        self.started_at.get_or_insert(now);
+        true
+    }
+
+    /// The current step is in an agent's hands: given to it, or begun by it.
+    #[must_use]
+    pub fn is_in_hand(&self) -> bool {
+        self.given.is_some() || (self.state == JobState::Running && self.begun.is_some())
+    }
+
     /// The agent reports that a step ended. Harmless twice, and late.
     ///
     /// # Errors
@@ -162,7 +191,11 @@ impl Standing {
         {
             return Err(ReportRefused);
         }
-        if self.state.is_final() || step_index < self.step_index || self.begun.is_none() {
+        if self.state.is_final() || step_index < self.step_index {
+            return Ok(());
+        }
+        self.start(step_index, now);
+        if self.begun.is_none() {
             return Ok(());
         }
         self.contact_at = now;
@@ -278,13 +311,14 @@ impl Standing {
                 return self.wait(machine_changed(&differences), false);
             }
         }
-        self.state = JobState::Running;
+        if self.state == JobState::Waiting {
+            self.state = JobState::Queued;
+        }
         self.problem = None;
-        self.begun = Some(Begun {
+        self.given = Some(Begun {
             at: now,
             disk: target,
         });
-        self.started_at.get_or_insert(now);
         Next::Run {
             step_index: self.step_index,
             step,
@@ -351,6 +385,7 @@ impl Standing {
 
     fn advance(&mut self, steps: &[Step], now: Time) {
         self.step_index += 1;
+        self.given = None;
         self.begun = None;
         self.problem = None;
         self.chosen_disk = None;
@@ -379,6 +414,7 @@ impl Standing {
     fn requeue(&mut self, frozen: Identity, now: Time) {
         self.state = JobState::Queued;
         self.frozen = frozen;
+        self.given = None;
         self.begun = None;
         self.problem = None;
         self.asks_person = false;
@@ -389,6 +425,7 @@ impl Standing {
     fn end(&mut self, state: JobState, problem: Option<Problem>, now: Time) {
         self.state = state;
         self.problem = problem;
+        self.given = None;
         self.begun = None;
         self.asks_person = false;
         self.cancel_requested = false;

@@ -128,10 +128,43 @@ fn a_step_that_goes_on_after_another_start_of_the_machine_says_so() {
         other => panic!("{other:?}"),
     };
     assert_eq!(begun(site.task(&site.session(&first))), (job, false, false));
+    site.progress(&site.session(&first), job, "comparing");
     assert_eq!(begun(site.task(&site.session(&first))), (job, true, false));
     site.clock.advance(Duration::from_secs(60));
     let second = site.hello(1, true);
     assert_eq!(begun(site.task(&site.session(&second))), (job, true, true));
+}
+
+#[test]
+fn a_step_that_was_handed_to_a_machine_without_power_begins_at_its_next_start() {
+    let mut site = Site::new();
+    let first = site.hello(1, true);
+    let session = site.session(&first);
+    let job = site.job(first.machine, &[restore()]);
+    // The answer to a question that was held: the machine is off by now.
+    assert!(matches!(site.task(&session), Task::Run(_)));
+    assert_eq!(site.state(job, first.machine), JobState::Queued);
+    site.clock.advance(Duration::from_secs(3 * 60 * 60));
+    site.catalog.tick().unwrap();
+    assert_eq!(site.state(job, first.machine), JobState::Queued);
+
+    let session = site.session(&site.hello(1, true));
+    assert!(
+        !site.catalog.has_given_step(&session),
+        "its agent was given nothing yet"
+    );
+    assert_eq!(site.catalog.depot_right(&session), DepotRight::Nothing);
+    let Task::Run(assignment) = site.task(&session) else {
+        panic!()
+    };
+    assert!(!assignment.resumed && !assignment.from_earlier_boot);
+    // The appliance dies between its answer and the agent's first sign of work.
+    site.kill_and_start();
+    assert!(site.catalog.has_given_step(&session));
+    site.catalog.start_step(&session).unwrap();
+    assert_eq!(site.state(job, first.machine), JobState::Running);
+    assert!(!site.catalog.has_given_step(&session));
+    assert_ne!(site.catalog.depot_right(&session), DepotRight::Nothing);
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn progress_is_told_at_once_and_written_within_seconds() {
     let session = site.session(&welcome);
     let job = site.job(welcome.machine, &[restore()]);
     site.task(&session);
+    site.catalog.start_step(&session).unwrap();
     told.lock().unwrap().clear();
     site.progress(&session, job, "writing");
     site.progress(&session, job, "writing");
@@ -79,6 +80,7 @@ fn a_cancelled_job_stops_the_agent_and_an_unbegun_one_is_over_at_once() {
     );
     let session = site.session(&one);
     site.task(&session);
+    site.catalog.start_step(&session).unwrap();
     site.catalog.cancel_job(job, &admin()).unwrap();
     assert_eq!(site.state(job, two.machine), JobState::Cancelled);
     assert_eq!(site.state(job, one.machine), JobState::Running);
@@ -151,6 +153,7 @@ fn a_machine_with_two_disks_waits_until_a_person_chooses_one() {
         panic!()
     };
     assert_eq!(disk.serial.as_deref(), Some("DISK7"));
+    site.catalog.start_step(&session).unwrap();
     assert_eq!(
         choose(&facts(1, false).disks[0].identity).unwrap_err().code(),
         "disk-not-open"

@@ -1,6 +1,6 @@
 //! The depot under the agent API: the session's running step decides what it may do there.
 
-use super::Caller;
+use super::{Caller, start_given_step};
 use crate::{extract::read_body, refusal::Refusal, state::Control};
 use axum::{
     body::Body,
@@ -27,6 +27,7 @@ pub(super) async fn answer(
     Caller(session): Caller,
     request: Request,
 ) -> Result<Response, Refusal> {
+    start_given_step(&control, session).await?;
     let right = match control.catalog().depot_right(&session) {
         DepotRight::Read { master, version } => Right::Read {
             master: MasterRef {

@@ -102,6 +102,23 @@ async fn a_key_opens_only_its_own_machines_job() {
     site.report(&key_b, &job_b, 1, done())
         .await
         .is_problem(409, "step-ahead");
+    let state = || async {
+        site.get(&format!("/api/v1/jobs/{}", job_b.as_str().unwrap()))
+            .await
+            .json()
+    };
+    assert_eq!(
+        state().await["machines"][0]["state"],
+        "queued",
+        "an answer may have reached nobody"
+    );
+    site.agent(Some(&key_b), Method::GET, "/agent/v1/depot/root", vec![])
+        .await;
+    assert_eq!(
+        state().await["machines"][0]["state"],
+        "running",
+        "whoever asks the depot works on it"
+    );
     let (again, same) = site.enter(2, false).await;
     assert_eq!(same, machine_b);
     site.task(&key_b).await.is_problem(401, "no-session");

@@ -281,21 +281,15 @@ pub fn boot_facts(number: u8) -> BootFacts {
 }
 
 pub fn disk(serial: &str, bootable: bool) -> DiskFacts {
+    let identity = DiskIdentity {
+        serial: Some(serial.into()),
+        size: ByteLen(1 << 30),
+        ..DiskIdentity::default()
+    };
     DiskFacts {
-        name: "vda".into(),
-        identity: DiskIdentity {
-            serial: Some(serial.into()),
-            size: ByteLen(1 << 30),
-            ..DiskIdentity::default()
-        },
-        sector_size: 512,
-        usb: false,
-        removable: false,
-        boot_area: false,
-        read_only: false,
-        in_use: false,
         bootable,
         contents: Some("{}".into()),
+        ..DiskFacts::internal("vda", identity)
     }
 }
 

@@ -10,22 +10,12 @@ use protocol::{
 use uuid::Uuid;
 
 fn disk(serial: &str) -> DiskFacts {
-    DiskFacts {
-        name: "sda".into(),
-        identity: DiskIdentity {
-            serial: Some(serial.into()),
-            size: ByteLen(1 << 34),
-            ..DiskIdentity::default()
-        },
-        sector_size: 512,
-        usb: false,
-        removable: false,
-        boot_area: false,
-        read_only: false,
-        in_use: false,
-        bootable: false,
-        contents: None,
-    }
+    let identity = DiskIdentity {
+        serial: Some(serial.into()),
+        size: ByteLen(1 << 34),
+        ..DiskIdentity::default()
+    };
+    DiskFacts::internal("sda", identity)
 }
 
 fn facts(uuid: u128, disks: &[&str]) -> MachineFacts {
@@ -90,6 +80,12 @@ fn needs_person() -> Outcome {
 
 const HOUR: i64 = 3_600_000;
 
+/// The agent asks, gets its answer and sets to work.
+fn set_to_work(job: &mut Standing, steps: &[Step], facts: &MachineFacts, now: Time) {
+    assert!(matches!(job.ask(steps, facts, now), Next::Run { .. }), "{job:?}");
+    assert!(job.start(job.step_index, now));
+}
+
 #[test]
 fn a_restore_runs_reboots_and_is_done() {
     let steps = [restore(), Step::Reboot];
@@ -110,6 +106,7 @@ fn a_restore_runs_reboots_and_is_done() {
         Some("D1"),
         "the disk is named to the agent"
     );
+    assert!(job.start(0, Time(1)));
     job.report(&steps, 0, done(), Time(2)).unwrap();
     assert_eq!(job.state, JobState::Running);
     assert_eq!(job.ask(&steps, &facts, Time(3)), Next::Reboot);
@@ -123,7 +120,7 @@ fn a_begun_restore_resumes_within_two_hours_and_not_later() {
     let steps = [restore()];
     let facts = facts(OURS, &["D1"]);
     let mut job = standing();
-    job.ask(&steps, &facts, Time(0));
+    set_to_work(&mut job, &steps, &facts, Time(0));
     assert!(matches!(
         job.ask(&steps, &facts, Time(2 * HOUR)),
         Next::Run { resumed: true, .. }
@@ -150,11 +147,62 @@ fn a_begun_restore_resumes_within_two_hours_and_not_later() {
 }
 
 #[test]
+fn an_answer_that_reached_nobody_begins_nothing() {
+    let steps = [restore()];
+    let ours = facts(OURS, &["D1"]);
+    let mut job = standing();
+    assert!(matches!(
+        job.ask(&steps, &ours, Time(1)),
+        Next::Run { resumed: false, .. }
+    ));
+    assert_eq!(
+        (job.state, &job.begun, job.started_at),
+        (JobState::Queued, &None, None)
+    );
+    assert!(!job.tick(&steps, Time(9 * HOUR)), "nobody is waited for");
+    let mut taken_back = job.clone();
+    taken_back.cancel(Time(2));
+    assert_eq!(
+        taken_back.state,
+        JobState::Cancelled,
+        "at once: nobody works on it"
+    );
+    assert!(
+        !taken_back.start(0, Time(3)),
+        "whoever has it in hand after all comes too late"
+    );
+    // The machine lost its power and comes back much later: for it the step begins anew.
+    assert!(matches!(
+        job.ask(&steps, &ours, Time(9 * HOUR)),
+        Next::Run { resumed: false, .. }
+    ));
+    assert!(
+        !job.start(1, Time(9 * HOUR)),
+        "a sign of another step is none of this one"
+    );
+    assert!(job.start(0, Time(9 * HOUR + 5)));
+    assert_eq!(job.begun.as_ref().map(|begun| begun.at), Some(Time(9 * HOUR + 5)));
+    assert!(matches!(
+        job.ask(&steps, &ours, Time(10 * HOUR)),
+        Next::Run { resumed: true, .. }
+    ));
+}
+
+#[test]
+fn a_report_is_a_sign_of_work_too() {
+    let steps = [restore()];
+    let mut job = standing();
+    job.ask(&steps, &facts(OURS, &["D1"]), Time(0));
+    job.report(&steps, 0, done(), Time(1)).unwrap();
+    assert_eq!((job.state, job.started_at), (JobState::Done, Some(Time(1))));
+}
+
+#[test]
 fn a_silent_capture_is_queued_again_because_nothing_is_half_written() {
     let steps = [capture()];
     let facts = facts(OURS, &["D1"]);
     let mut job = standing();
-    job.ask(&steps, &facts, Time(0));
+    set_to_work(&mut job, &steps, &facts, Time(0));
     assert!(job.tick(&steps, Time(3 * HOUR)));
     assert_eq!(job.state, JobState::Queued);
     assert!(matches!(
@@ -168,7 +216,7 @@ fn a_restore_does_not_resume_on_another_disk_or_machine() {
     let steps = [restore()];
     for other in [facts(OURS, &["D2"]), facts(OTHERS, &["D1"]), facts(OURS, &[])] {
         let mut job = standing();
-        job.ask(&steps, &facts(OURS, &["D1"]), Time(0));
+        set_to_work(&mut job, &steps, &facts(OURS, &["D1"]), Time(0));
         assert_eq!(job.ask(&steps, &other, Time(1)), Next::Over);
         assert_eq!(job.state, JobState::Failed);
     }
@@ -210,6 +258,7 @@ fn several_disks_wait_for_a_person_and_the_chosen_one_is_taken() {
         panic!("{job:?}")
     };
     assert_eq!(named.serial.as_deref(), Some("D2"));
+    assert!(job.start(0, Time(2)));
     assert!(
         !job.choose_disk(facts.disks[0].identity.clone(), Identity::of(&facts), Time(3)),
         "too late"
@@ -233,7 +282,7 @@ fn a_running_step_is_asked_to_stop_and_then_is_cancelled_not_failed() {
     let steps = [restore(), Step::Reboot];
     let facts = facts(OURS, &["D1"]);
     let mut job = standing();
-    job.ask(&steps, &facts, Time(0));
+    set_to_work(&mut job, &steps, &facts, Time(0));
     assert!(job.may_go_on(0));
     job.cancel(Time(1));
     assert_eq!(job.state, JobState::Running);
@@ -262,6 +311,7 @@ fn a_report_of_the_future_is_refused_and_one_of_the_past_changes_nothing() {
 #[derive(Clone, Debug)]
 enum Event {
     Ask { uuid: u128, disk: usize },
+    Start { step: u32 },
     Report { step: u32, outcome: u8 },
     Cancel,
     Retry,
@@ -272,6 +322,7 @@ enum Event {
 fn events() -> impl Strategy<Value = Vec<(Event, i64)>> {
     let event = prop_oneof![
         4 => (prop_oneof![5 => Just(OURS), 1 => Just(OTHERS)], 0_usize..3).prop_map(|(uuid, disk)| Event::Ask { uuid, disk }),
+        4 => (0_u32..3).prop_map(|step| Event::Start { step }),
         4 => (0_u32..4, 0_u8..3).prop_map(|(step, outcome)| Event::Report { step, outcome }),
         1 => Just(Event::Cancel),
         1 => Just(Event::Retry),
@@ -315,9 +366,10 @@ proptest! {
                     let facts = facts(uuid, &choices[disk]);
                     let next = job.ask(&steps, &facts, now);
                     if let Next::Run { step_index, step, resumed } = next {
-                        let place = step_index as usize;
                         prop_assert!(!before.state.is_final());
-                        prop_assert!(job.state == JobState::Running && job.begun.is_some());
+                        prop_assert!(job.is_in_hand());
+                        prop_assert_eq!(resumed, before.begun.is_some());
+                        prop_assert_eq!(&job.begun, &before.begun, "an answer begins nothing");
                         if step.writes() {
                             let Step::Restore { disk: Some(target), .. } = &step else { panic!("unnamed disk") };
                             prop_assert!(job.frozen.differences(&Identity::of(&facts), target).is_empty());
@@ -325,15 +377,25 @@ proptest! {
                                 prop_assert!(now.since(last_contact) <= RESUME_WITHIN);
                                 prop_assert_eq!(&begun_on, &Some(target.clone()));
                             } else {
-                                starts[place] += 1;
                                 begun_on = Some(target.clone());
                             }
                         }
-                        prop_assert!(starts[place] <= words, "started {} times on {} words", starts[place], words);
+                        prop_assert!((step_index as usize) < steps.len());
                     }
                     if !before.state.is_final() { last_contact = now; }
                 }
+                Event::Start { step } => {
+                    let place = step as usize;
+                    if job.start(step, now) {
+                        starts[place] += 1;
+                        last_contact = now;
+                        prop_assert!(before.given.is_some() && before.begun.is_none());
+                    }
+                }
                 Event::Report { step, outcome } => {
+                    if step == before.step_index && before.given.is_some() {
+                        starts[step as usize] += 1;
+                    }
                     let outcome = match outcome { 0 => done(), 1 => failed(), _ => needs_person() };
                     let taken = job.report(&steps, step, outcome, now);
                     prop_assert_eq!(taken.is_err(), step > before.step_index || step as usize >= steps.len());
@@ -360,8 +422,13 @@ proptest! {
                 }
                 Event::Tick => { job.tick(&steps, now); }
             }
+            for (place, count) in starts.iter().enumerate() {
+                prop_assert!(*count <= words || !steps[place].writes(), "started {count} times on {words} words");
+            }
+            prop_assert!(job.given.is_none() || job.begun.is_none());
+            prop_assert!(job.begun.is_none() || job.state == JobState::Running);
             prop_assert_eq!(job.state.is_final(), job.ended_at.is_some());
-            prop_assert!(!job.state.is_final() || job.begun.is_none());
+            prop_assert!(!job.state.is_final() || !job.is_in_hand());
             prop_assert!(job.step_index as usize <= steps.len());
             prop_assert_eq!(job.results.len(), job.step_index as usize, "one result per step that is behind it");
             prop_assert!(job.state != JobState::Done || job.step_index >= before.step_index);
