@@ -72,6 +72,23 @@ pub struct DiskFacts {
 }
 
 impl DiskFacts {
+    /// An internal disk with sectors of 512 bytes that may be written, whose contents nobody has looked at.
+    #[must_use]
+    pub fn internal(name: impl Into<String>, identity: DiskIdentity) -> Self {
+        Self {
+            name: name.into(),
+            identity,
+            sector_size: 512,
+            usb: false,
+            removable: false,
+            boot_area: false,
+            read_only: false,
+            in_use: false,
+            bootable: false,
+            contents: None,
+        }
+    }
+
     /// Whether it may be taken without being named. USB, removable and eMMC boot areas never are.
     #[must_use]
     pub fn is_candidate(&self) -> bool {
@@ -112,22 +129,12 @@ mod tests {
     use super::*;
 
     fn disk(name: &str, serial: &str) -> DiskFacts {
-        DiskFacts {
-            name: name.into(),
-            identity: DiskIdentity {
-                serial: Some(serial.into()),
-                size: ByteLen(1 << 30),
-                ..Default::default()
-            },
-            sector_size: 512,
-            usb: false,
-            removable: false,
-            boot_area: false,
-            read_only: false,
-            in_use: false,
-            bootable: false,
-            contents: None,
-        }
+        let identity = DiskIdentity {
+            serial: Some(serial.into()),
+            size: ByteLen(1 << 30),
+            ..Default::default()
+        };
+        DiskFacts::internal(name, identity)
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub struct StepResult {
     pub bytes_sent: u64,
     /// Bytes written to the disk.
     pub bytes_written: u64,
+    /// Bytes of memory that the agent had used at most when the step ended.
+    pub bytes_memory: u64,
     /// Chunks in all.
     pub chunks: u64,
     /// Chunks that the depot lacked.

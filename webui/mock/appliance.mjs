@@ -327,7 +327,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
 const withoutContents = (machine) => ({ ...machine, facts: { ...machine.facts, disks: machine.facts.disks.map((disk) => ({ ...disk, contents: null })) } });
 
 /** @param {number} version */
-const result = (version) => ({ version, bytes_disk: 256e9, bytes_used: 31.4e9, bytes_read: 31.4e9, bytes_new: 2.1e9, bytes_stored: 0.9e9, bytes_sent: 14.2e9, bytes_written: 31.4e9, chunks: 31000, chunks_new: 2100, seconds: 341, notes: ['the backup partition table was moved to the end of the larger disk'] });
+const result = (version) => ({ version, bytes_disk: 256e9, bytes_used: 31.4e9, bytes_read: 31.4e9, bytes_new: 2.1e9, bytes_stored: 0.9e9, bytes_sent: 14.2e9, bytes_written: 31.4e9, bytes_memory: 96_000_000, chunks: 31000, chunks_new: 2100, seconds: 341, notes: ['the backup partition table was moved to the end of the larger disk'] });
 
 const EVIDENCE = {
   screen: 'amorce: ready (MAC 54:bf:64:0a:1c:05)\namorce: Restaurer Debian 12 salle info@3\namorce: failed: reading sector 88412160 of sda: Input/output error',

@@ -1039,6 +1039,12 @@ export interface components {
             bytes_disk: number;
             /**
              * Format: int64
+             * @description Bytes of memory that the agent had used at most when the step ended.
+             * @default 0
+             */
+            bytes_memory: number;
+            /**
+             * Format: int64
              * @description Plain bytes that the depot lacked.
              * @default 0
              */

@@ -1,14 +1,5 @@
 /** The first page of a new appliance: its first administrator. */
-import {
-  ActionGroup,
-  Button,
-  Form,
-  FormGroup,
-  FormHelperText,
-  HelperText,
-  HelperTextItem,
-  TextInput,
-} from '@patternfly/react-core';
+import { ActionGroup, Button, Form } from '@patternfly/react-core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { Navigate, useNavigate } from 'react-router';
@@ -17,6 +8,7 @@ import { sessionQuery, setupQuery } from '../api/queries';
 import type { FirstAdministrator, LogIn, Session } from '../api/types';
 import { useLanguage } from '../language/language';
 import { Loading, Problem } from '../layout/state';
+import { EntryField } from './field';
 import { EntryFrame } from './frame';
 import { oneTimeCode } from './one-time-code';
 
@@ -77,74 +69,58 @@ export function FirstRunPage() {
     if (first === undefined) create.mutate();
     else document.getElementById(`first-${first}`)?.focus();
   };
-  const mark = (field: keyof typeof wrong) => (tried && wrong[field] ? 'error' : 'default');
 
   return (
     <EntryFrame title={t('first.title')} about={t('first.about')}>
       <Form onSubmit={submit} noValidate>
         {create.isError && <Problem error={create.error} />}
-        <FormGroup label={t('first.code')} isRequired fieldId="first-code">
-          <TextInput
-            id="first-code"
-            value={code}
-            onChange={(_, value) => setCode(value)}
-            isRequired
-            autoComplete="off"
-            spellCheck={false}
-            autoCapitalize="off"
-            autoFocus={!codeCarried}
-            validated={mark('code')}
-            aria-describedby="first-code-help"
-          />
-          <Help id="first-code-help" wrong={tried && wrong.code} text={codeCarried ? t('first.code-carried') : t('first.code-help')} />
-        </FormGroup>
-        <FormGroup label={t('login.name')} isRequired fieldId="first-name">
-          <TextInput
-            id="first-name"
-            value={name}
-            onChange={(_, value) => setName(value)}
-            isRequired
-            autoComplete="username"
-            autoCapitalize="off"
-            maxLength={64}
-            autoFocus={codeCarried}
-            validated={mark('name')}
-            aria-describedby="first-name-help"
-          />
-          <Help id="first-name-help" wrong={tried && wrong.name} text={t('first.name-help')} />
-        </FormGroup>
-        <FormGroup label={t('login.password')} isRequired fieldId="first-password">
-          <TextInput
-            id="first-password"
-            type="password"
-            value={password}
-            onChange={(_, value) => setPassword(value)}
-            isRequired
-            autoComplete="new-password"
-            maxLength={256}
-            validated={mark('password')}
-            aria-describedby="first-password-help"
-          />
-          <Help
-            id="first-password-help"
-            wrong={tried && wrong.password}
-            text={t('first.password-help', { count: PASSWORD_MIN_LEN })}
-          />
-        </FormGroup>
-        <FormGroup label={t('first.again')} isRequired fieldId="first-again">
-          <TextInput
-            id="first-again"
-            type="password"
-            value={again}
-            onChange={(_, value) => setAgain(value)}
-            isRequired
-            autoComplete="new-password"
-            maxLength={256}
-            validated={mark('again')}
-            aria-describedby="first-again-help"
-          />
-          {tried && wrong.again && <Help id="first-again-help" wrong text={t('first.again-wrong')} />}
-        </FormGroup>
+        <EntryField
+          id="first-code"
+          label={t('first.code')}
+          marked
+          value={code}
+          onChange={setCode}
+          autoComplete="off"
+          autoFocus={!codeCarried}
+          wrong={tried && wrong.code}
+          help={codeCarried ? t('first.code-carried') : t('first.code-help')}
+        />
+        <EntryField
+          id="first-name"
+          label={t('login.name')}
+          marked
+          value={name}
+          onChange={setName}
+          autoComplete="username"
+          maxLength={64}
+          autoFocus={codeCarried}
+          wrong={tried && wrong.name}
+          help={t('first.name-help')}
+        />
+        <EntryField
+          id="first-password"
+          type="password"
+          label={t('login.password')}
+          marked
+          value={password}
+          onChange={setPassword}
+          autoComplete="new-password"
+          maxLength={256}
+          wrong={tried && wrong.password}
+          help={t('first.password-help', { count: PASSWORD_MIN_LEN })}
+        />
+        <EntryField
+          id="first-again"
+          type="password"
+          label={t('first.again')}
+          marked
+          value={again}
+          onChange={setAgain}
+          autoComplete="new-password"
+          maxLength={256}
+          wrong={tried && wrong.again}
+          help={tried && wrong.again ? t('first.again-wrong') : undefined}
+        />
         <ActionGroup>
           <Button type="submit" variant="primary" isLoading={create.isPending} isDisabled={create.isPending}>
             {t('first.create')}
@@ -152,15 +128,5 @@ export function FirstRunPage() {
         </ActionGroup>
       </Form>
     </EntryFrame>
-  );
-}
-
-function Help({ id, wrong, text }: { id: string; wrong: boolean; text: string }) {
-  return (
-    <FormHelperText>
-      <HelperText id={id}>
-        <HelperTextItem variant={wrong ? 'error' : 'default'}>{text}</HelperTextItem>
-      </HelperText>
-    </FormHelperText>
   );
 }

@@ -1,5 +1,5 @@
 /** Logging in: the page, and the form that it shares with a session that ended in the middle of work. */
-import { ActionGroup, Button, Form, FormGroup, TextInput } from '@patternfly/react-core';
+import { ActionGroup, Button, Form } from '@patternfly/react-core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { Navigate, useNavigate, useSearchParams } from 'react-router';
@@ -8,6 +8,7 @@ import { sessionQuery, setupQuery } from '../api/queries';
 import type { LogIn, Session } from '../api/types';
 import { useLanguage } from '../language/language';
 import { Problem } from '../layout/state';
+import { EntryField } from './field';
 import { EntryFrame } from './frame';
 
 /** Name and password; keeps what was typed when they are wrong. */
@@ -27,28 +28,23 @@ export function LogInForm({ name: known, onDone }: { name?: string; onDone: (ses
   return (
     <Form onSubmit={submit}>
       {logIn.isError && <Problem error={logIn.error} />}
-      <FormGroup label={t('login.name')} fieldId="login-name">
-        <TextInput
-          id="login-name"
-          value={name}
-          onChange={(_, value) => setName(value)}
-          isRequired
-          autoComplete="username"
-          autoCapitalize="off"
-          autoFocus={known === undefined}
-        />
-      </FormGroup>
-      <FormGroup label={t('login.password')} fieldId="login-password">
-        <TextInput
-          id="login-password"
-          type="password"
-          value={password}
-          onChange={(_, value) => setPassword(value)}
-          isRequired
-          autoComplete="current-password"
-          autoFocus={known !== undefined}
-        />
-      </FormGroup>
+      <EntryField
+        id="login-name"
+        label={t('login.name')}
+        value={name}
+        onChange={setName}
+        autoComplete="username"
+        autoFocus={known === undefined}
+      />
+      <EntryField
+        id="login-password"
+        type="password"
+        label={t('login.password')}
+        value={password}
+        onChange={setPassword}
+        autoComplete="current-password"
+        autoFocus={known !== undefined}
+      />
       <ActionGroup>
         <Button type="submit" variant="primary" isLoading={logIn.isPending} isDisabled={logIn.isPending}>
           {t('login.enter')}

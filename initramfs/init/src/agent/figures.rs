@@ -40,12 +40,13 @@ pub fn time(duration: Duration) -> String {
 #[must_use]
 pub fn result(result: &StepResult, words: &Words) -> String {
     let mut parts = Vec::new();
-    let [used, read, written, sent] = words.figures;
+    let [used, read, written, sent, memory] = words.figures;
     for (name, count) in [
         (used, result.bytes_used),
         (read, result.bytes_read),
         (written, result.bytes_written),
         (sent, result.bytes_sent),
+        (memory, result.bytes_memory),
     ] {
         if count > 0 {
             parts.push(format!("{} {name}", bytes(count)));

@@ -19,7 +19,7 @@ mod step;
 mod watch;
 
 use crate::{
-    machine, module, network, process,
+    disk, machine, module, network, process,
     screen::{self, fill, words},
 };
 use attention::Attention;
@@ -219,6 +219,12 @@ impl Agent {
             }
             if self.attention.wants_retry() {
                 told.clear();
+                // The appliance knows what was there at the greeting; the next one comes after a restart.
+                let found = || disk::list_disks(protocol::machine::Firmware::Bios);
+                if facts.disks.is_empty() && !found().is_empty() {
+                    screen::say(words.disk_appeared);
+                    restart(words);
+                }
             }
             let path = format!("/agent/v1/task?wait_seconds={TASK_WAIT_SECONDS}");
             let call = self.connection.get_json::<Task>(&path);
@@ -380,13 +386,22 @@ fn wait_for_devices() {
     while !module::devices_settled() && started.elapsed() < SETTLE_PATIENCE {
         std::thread::sleep(Duration::from_millis(50));
     }
-    let has_disk = || !crate::disk::list_disks(protocol::machine::Firmware::Bios).is_empty();
+    let has_disk = || !disk::list_disks(protocol::machine::Firmware::Bios).is_empty();
     let started = Instant::now();
     while !has_disk() && started.elapsed() < DISK_PATIENCE {
         std::thread::sleep(Duration::from_millis(250));
     }
-    if !has_disk() {
+    let disks = disk::list_disks(protocol::machine::Firmware::Bios);
+    if disks.is_empty() {
         screen::say(words().no_disk);
+    }
+    // Said at once: without a network there is no greeting after which warnings are told.
+    let advice = machine::hidden_disks(&disks);
+    for line in &advice {
+        screen::say(line);
+    }
+    if disks.is_empty() || !advice.is_empty() {
+        screen::say(words().keys);
     }
 }
 

@@ -56,7 +56,10 @@ impl Session {
         if let Some(line) = machine::secure_boot_line(&machine::kernel_log()) {
             screen::say(line);
         }
-        for warning in facts.warnings.iter().chain(&reply.warnings) {
+        // What was said before there was a network is not said again.
+        let said = machine::hidden_disks(&facts.disks);
+        let own = facts.warnings.iter().filter(|warning| !said.contains(warning));
+        for warning in own.chain(&reply.warnings) {
             screen::say(&format!("warning: {warning}"));
         }
         session

@@ -7,7 +7,7 @@ use super::{
     watch::{Rate, Watch},
 };
 use crate::{
-    disk, efi, machine,
+    disk, efi, machine, process,
     screen::{self, fill, words},
 };
 use depot::client::{Cancel, Connection, DepotClient, Retry};
@@ -82,8 +82,18 @@ pub fn run(agent: &Agent, session: &Session, assignment: &Assignment) -> Outcome
             )))
         })
     });
+    let bytes_memory = process::peak_memory();
+    screen::log(&format!(
+        "{} of memory used at most",
+        figures::bytes(bytes_memory)
+    ));
     match result {
-        Ok(result) => Outcome::Done { result },
+        Ok(result) => Outcome::Done {
+            result: StepResult {
+                bytes_memory,
+                ..result
+            },
+        },
         Err(Stop::NeedsPerson(problem)) => Outcome::NeedsPerson { problem },
         Err(Stop::Failed(problem)) => Outcome::Failed {
             problem,
@@ -226,6 +236,7 @@ fn execute_restore(
         chunks_new: counts.chunks_new,
         seconds: counts.seconds,
         notes,
+        ..Default::default()
     })
 }
 

@@ -8,6 +8,7 @@ pub use kernel_log::{kernel_log, secure_boot_line};
 use crate::{disk, efi, module::missing_firmware, network};
 use protocol::{
     ByteLen, MacAddr,
+    disk::DiskFacts,
     machine::{MachineFacts, NicFacts, Smbios},
 };
 use std::{fs, path::Path, time::Duration};
@@ -28,9 +29,7 @@ pub fn look(booted: Option<MacAddr>) -> MachineFacts {
         .into_iter()
         .map(|file| format!("firmware file {file} is missing; put it into boot/firmware/ of the appliance"))
         .collect();
-    if !disks.iter().any(|disk| !disk.usb && !disk.removable) {
-        warnings.extend(storage_controller::hidden_disks());
-    }
+    warnings.extend(hidden_disks(&disks));
     MachineFacts {
         smbios: smbios(),
         firmware,
@@ -41,6 +40,15 @@ pub fn look(booted: Option<MacAddr>) -> MachineFacts {
         disks,
         warnings,
     }
+}
+
+/// Why a machine without an internal disk may have none, and what to do about it.
+#[must_use]
+pub fn hidden_disks(disks: &[DiskFacts]) -> Vec<String> {
+    if disks.iter().any(|disk| !disk.usb && !disk.removable) {
+        return Vec::new();
+    }
+    storage_controller::hidden_disks()
 }
 
 /// Names and numbers from the firmware's tables.

@@ -1,9 +1,11 @@
 //! Process 1: prepares the system, keeps the agent alive, never ends.
 
+mod memory;
 mod mounts;
 mod power;
 pub mod run_folder;
 
+pub use memory::peak_memory;
 pub use mounts::mount_firmware_variables;
 pub use power::{local_boot_next, power_off, restart};
 

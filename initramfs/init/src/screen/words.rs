@@ -27,6 +27,8 @@ pub struct Words {
     pub answers_again: &'static str,
     /// No disk.
     pub no_disk: &'static str,
+    /// There was none, and now there is; the appliance has to be told.
+    pub disk_appeared: &'static str,
     /// Waiting for a job; `{0}` says why.
     pub waiting: &'static str,
     /// A step begins: `{0}` title, `{1}` step.
@@ -55,8 +57,8 @@ pub struct Words {
     pub session_over: &'static str,
     /// No shell was packed.
     pub no_shell: &'static str,
-    /// Bytes used, read, written, sent over the wire; the number stands before.
-    pub figures: [&'static str; 4],
+    /// Bytes used, read, written, sent over the wire, of memory; the number stands before.
+    pub figures: [&'static str; 5],
     /// What the engine is doing, by the code that it tells; a code that is not here is shown as it is.
     pub phases: &'static [(&'static str, &'static str)],
 }
@@ -84,6 +86,7 @@ pub const ENGLISH: Words = Words {
     no_answer: "the appliance does not answer, trying on: {0}",
     answers_again: "the appliance answers again",
     no_disk: "no disk found; check that it is plugged in and switched on in the firmware set-up",
+    disk_appeared: "a disk has appeared; restarting, so that the appliance learns of it",
     waiting: "waiting: {0}",
     step_begins: "job {0}: {1}",
     step_resumes: "job goes on where it was: {0}: {1}",
@@ -98,7 +101,7 @@ pub const ENGLISH: Words = Words {
     switching_off: "switching off",
     session_over: "the appliance has ended this session: {0}; restarting in 15 seconds",
     no_shell: "no shell was packed into this boot",
-    figures: ["used", "read", "written", "over the wire"],
+    figures: ["used", "read", "written", "over the wire", "of memory at most"],
     phases: &[("inspecting", "looking at the disk")],
 };
 
@@ -114,6 +117,7 @@ pub const FRENCH: Words = Words {
     no_answer: "le serveur Amorce ne répond pas, nouvel essai : {0}",
     answers_again: "le serveur Amorce répond de nouveau",
     no_disk: "aucun disque trouvé ; vérifiez qu'il est branché et activé dans la configuration du micrologiciel",
+    disk_appeared: "un disque est apparu ; redémarrage, pour que le serveur Amorce en soit informé",
     waiting: "en attente : {0}",
     step_begins: "tâche {0} : {1}",
     step_resumes: "reprise de la tâche {0} : {1}",
@@ -128,7 +132,7 @@ pub const FRENCH: Words = Words {
     switching_off: "arrêt",
     session_over: "le serveur Amorce a mis fin à cette session : {0} ; redémarrage dans 15 secondes",
     no_shell: "aucune invite de commandes dans ce démarrage",
-    figures: ["utilisés", "lus", "écrits", "sur le réseau"],
+    figures: ["utilisés", "lus", "écrits", "sur le réseau", "de mémoire au plus"],
     phases: &[
         ("inspecting", "examen du disque"),
         ("reading", "lecture"),
