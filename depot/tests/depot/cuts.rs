@@ -14,11 +14,27 @@ use imager::{
     ErrorKind,
     exchange::{ChunkSource, ManifestSource},
 };
+use protocol::manifest::SignedRoot;
 use std::collections::{HashMap, HashSet};
+use tokio::runtime::Runtime;
 
 /// Frames of 256 KiB, four to a segment.
 fn master(name: &str) -> Master {
     Master::new(name, 1, 96, 64 * 1024)
+}
+
+fn upload(master: &Master) -> Right {
+    Right::Upload {
+        master: master.root.name.clone(),
+    }
+}
+
+/// The appliance has the master, and whoever says "restore" may read it.
+fn put_to_restore(appliance: &Appliance, runtime: &Runtime, master: &Master) -> SignedRoot {
+    let signed = master.put(&appliance.client(runtime, upload(master))).unwrap();
+    let master = version(&signed);
+    appliance.grant("restore", Right::Read { master });
+    signed
 }
 
 #[test]
@@ -26,16 +42,7 @@ fn a_fetch_goes_on_behind_the_last_frame_after_every_cut() {
     let runtime = runtime();
     let appliance = Appliance::start(&runtime);
     let master = master("debian");
-    let right = Right::Upload {
-        master: master.root.name.clone(),
-    };
-    let signed = master.put(&appliance.client(&runtime, right)).unwrap();
-    appliance.grant(
-        "restore",
-        Right::Read {
-            master: version(&signed),
-        },
-    );
+    put_to_restore(&appliance, &runtime, &master);
     // In the handshake, in the head, in a frame, behind some frames, in the last frame.
     let cuts = [
         0, 100, 2_000, 3_000, 100_000, 700_000, 300_001, 1, 1_040_000, 262_144,
@@ -83,12 +90,7 @@ fn an_upload_sends_again_only_what_was_not_answered() {
     let runtime = runtime();
     let appliance = Appliance::start(&runtime);
     let master = master("debian");
-    appliance.grant(
-        "capture",
-        Right::Upload {
-            master: master.root.name.clone(),
-        },
-    );
+    appliance.grant("capture", upload(&master));
     let cuts = [
         0, 500, 3_000, 200_000, 1_500_000, 900_000, 2_100_000, 4, 1_100_000,
     ];
@@ -114,9 +116,7 @@ fn a_commit_whose_answer_is_lost_makes_one_version() {
     let runtime = runtime();
     let appliance = Appliance::start(&runtime);
     let master = master("debian");
-    let right = Right::Upload {
-        master: master.root.name.clone(),
-    };
+    let right = upload(&master);
     let first = master.put(&appliance.client(&runtime, right.clone())).unwrap();
     let again = master.put(&appliance.client(&runtime, right.clone())).unwrap();
     assert_eq!((version(&first).version, &first), (Some(1), &again));
@@ -137,16 +137,7 @@ fn a_transfer_stops_when_it_is_cancelled_while_the_appliance_is_gone() {
     let runtime = runtime();
     let appliance = Appliance::start(&runtime);
     let master = master("debian");
-    let right = Right::Upload {
-        master: master.root.name.clone(),
-    };
-    let signed = master.put(&appliance.client(&runtime, right)).unwrap();
-    appliance.grant(
-        "restore",
-        Right::Read {
-            master: version(&signed),
-        },
-    );
+    let signed = put_to_restore(&appliance, &runtime, &master);
     let line = Line::open(&runtime, appliance.address, Way::Down, &[400_000; 1000]);
     let cancel = Cancel::new();
     let connection = appliance.connection(line.address, "restore").with_cancel(&cancel);
