@@ -127,6 +127,7 @@ fn greet(configuration: &Configuration, catalog: &Catalog) -> Result<()> {
     };
     println!("amorce: the page is at https://{address}{port}/");
     if let Some(code) = catalog.new_setup_code()? {
+        println!("amorce: it fills in the code below if opened as https://{address}{port}/#code={code}");
         println!(
             "amorce: nobody administers this appliance yet; the first administrator's one-time code is {code}"
         );

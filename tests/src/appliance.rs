@@ -4,7 +4,7 @@ use crate::{
     administrator::Administrator,
     network::{Network, SECOND_INTERFACE, SERVER, SERVER_INTERFACE},
     process::{Process, command, run, wait_until},
-    stage::Tools,
+    stage::{Tools, note},
 };
 use anyhow::{Context, Result, ensure};
 use std::{
@@ -84,6 +84,16 @@ impl Appliance {
         peak_memory(self.process.id())
     }
 
+    /// Asks it to stop and starts it again on the same data: it takes up what somebody has put there.
+    ///
+    /// # Errors
+    /// It does not stop in good order, or does not start again.
+    pub fn restart(&mut self, network: &Network) -> Result<()> {
+        self.process.stop(Duration::from_secs(20))?;
+        self.process = self.installation.launch(network)?;
+        self.installation.wait_healthy(network, &mut self.process)
+    }
+
     /// Kills it without warning (`kill -9`) and starts it again on the same data.
     ///
     /// # Errors
@@ -94,11 +104,16 @@ impl Appliance {
         self.installation.wait_healthy(network, &mut self.process)
     }
 
-    /// Asks it to stop and checks that it does so in good order.
+    /// Asks it to stop and checks that it does so in good order; keeps with the evidence how much memory it used.
     ///
     /// # Errors
     /// It does not end within some seconds, or with an error.
     pub fn stop(mut self) -> Result<()> {
+        let memory = self.peak_memory()?;
+        if let Some(evidence) = self.installation.log.parent() {
+            let line = format!("the appliance used {} MiB of memory at most", memory >> 20);
+            note(evidence, &line);
+        }
         self.process.stop(Duration::from_secs(20))
     }
 }

@@ -27,6 +27,10 @@ pub struct Report {
     pub ok: bool,
     /// The steps, in order.
     pub steps: Vec<StepReport>,
+    /// Bytes of memory that the agent used at most.
+    pub agent_memory: u64,
+    /// Bytes of memory that the appliance used at most.
+    pub appliance_memory: u64,
 }
 
 /// One step of the demo.
@@ -63,6 +67,11 @@ pub fn play(tools: &Tools, once: bool, report_file: Option<&Path>) -> Result<boo
             step.name, step.seconds, step.bytes
         );
     }
+    println!(
+        "memory at most: the agent {} MiB, the appliance {} MiB",
+        report.agent_memory >> 20,
+        report.appliance_memory >> 20
+    );
     match outcome {
         Ok(players) if !once => stay(&stage, &players)?,
         Ok(_) => {}
@@ -86,11 +95,17 @@ struct Players {
 }
 
 fn run(stage: &mut Stage, report: &mut Report) -> Result<Players> {
+    let Report {
+        steps,
+        agent_memory,
+        appliance_memory,
+        ..
+    } = report;
     let mut step = |name, act: &mut dyn FnMut() -> Result<u64>| -> Result<()> {
         println!("\n== {name}");
         let begin = Instant::now();
         let outcome = act();
-        report.steps.push(StepReport {
+        steps.push(StepReport {
             name,
             seconds: (begin.elapsed().as_secs_f64() * 10.0).round() / 10.0,
             bytes: *outcome.as_ref().unwrap_or(&0),
@@ -129,7 +144,9 @@ fn run(stage: &mut Stage, report: &mut Report) -> Result<Players> {
         stage.boot_to_ready(&mut a)?;
         let row = administrator.wait_done(&job, JOB)?;
         a.wait_off(POWER_OFF)?;
-        Ok(first_result(&row)?.bytes_used)
+        let result = first_result(&row)?;
+        *agent_memory = result.bytes_memory.max(*agent_memory);
+        Ok(result.bytes_used)
     })?;
     step("switch blank B on: it boots from the network", &mut || {
         stage.boot_to_ready(&mut b).map(|_| 0)
@@ -139,7 +156,10 @@ fn run(stage: &mut Stage, report: &mut Report) -> Result<Players> {
         let job = administrator.create_job(&id, &restore_steps("debian"))?;
         let row = administrator.wait_done(&job, JOB)?;
         b.wait_off(POWER_OFF)?;
-        Ok(first_result(&row)?.bytes_written)
+        let result = first_result(&row)?;
+        *agent_memory = result.bytes_memory.max(*agent_memory);
+        *appliance_memory = appliance.peak_memory()?;
+        Ok(result.bytes_written)
     })?;
     step("compare every file of A and B from outside", &mut || {
         stage.compare(&original, &copy, Table::Gpt).map(|()| 0)

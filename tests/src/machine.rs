@@ -13,6 +13,8 @@ use anyhow::{Context, Result, ensure};
 use protocol::MacAddr;
 use std::{
     fs,
+    io::{self, Write},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -38,6 +40,10 @@ pub struct Parts {
     pub segment: Segment,
     /// A clock whose battery died: it starts in 1999.
     pub dead_clock: bool,
+    /// Another adapter, on a cable with a signal behind which nobody answers; the kernel finds it first.
+    pub idle_adapter: bool,
+    /// A memory card in a slot of the mainboard (an SD host controller on PCI).
+    pub card: Option<Disk>,
 }
 
 /// The bus that a disk is attached to.
@@ -58,7 +64,13 @@ pub enum Adapter {
     Virtio,
     /// Intel 82574L.
     IntelE1000e,
+    /// Intel 82551: Linux runs it only with a firmware file.
+    Intel82551,
 }
+
+/// In front of the adapter that boots.
+const IDLE_SLOT: &str = "0x3";
+const IDLE_MAC: &str = "52:54:00:a1:00:01";
 
 impl Parts {
     /// A machine with a virtio adapter, a healthy clock and no disk.
@@ -73,6 +85,8 @@ impl Parts {
             network_boot: NetworkBoot::Pxe,
             segment: Segment::Site,
             dead_clock: false,
+            idle_adapter: false,
+            card: None,
         }
     }
 
@@ -115,6 +129,8 @@ pub struct Machine {
     tap: String,
     console: Console,
     running: Option<(Process, Monitor)>,
+    /// Our end of its serial line, once somebody types on it.
+    line: Option<UnixStream>,
 }
 
 impl Machine {
@@ -133,6 +149,7 @@ impl Machine {
             folder,
             console,
             running: None,
+            line: None,
         })
     }
 
@@ -153,7 +170,9 @@ impl Machine {
     pub fn switch_on(&mut self, network: &Network) -> Result<()> {
         ensure!(self.running.is_none(), "{} is on already", self.parts.name);
         let socket = self.folder.join("monitor.sock");
-        let _ = fs::remove_file(&socket);
+        for old in [&socket, &self.line_path()] {
+            let _ = fs::remove_file(old);
+        }
         let mut command = network.on_segment(self.parts.segment, "qemu-system-x86_64");
         command.args(self.arguments()?);
         command
@@ -175,6 +194,47 @@ impl Machine {
     /// Pulls the plug.
     pub fn switch_off(&mut self) {
         self.running = None;
+        self.line = None;
+    }
+
+    /// Types on its serial line.
+    ///
+    /// # Errors
+    /// It is off.
+    pub fn type_text(&mut self, text: &str) -> Result<()> {
+        let line = match self.line.take() {
+            Some(line) => line,
+            None => {
+                let line = UnixStream::connect(self.line_path())
+                    .with_context(|| format!("nobody can type on {}", self.parts.name))?;
+                let mut echo = line.try_clone().context("cannot share the serial line")?;
+                // The console's file has all that is printed; what nobody took from here would stop the machine.
+                std::thread::spawn(move || io::copy(&mut echo, &mut io::sink()));
+                line
+            }
+        };
+        (&line)
+            .write_all(text.as_bytes())
+            .with_context(|| format!("{} takes no keys", self.parts.name))?;
+        self.line = Some(line);
+        Ok(())
+    }
+
+    /// Pulls its network cable out, or puts it back.
+    ///
+    /// # Errors
+    /// It is off.
+    pub fn plug_cable(&mut self, plugged: bool) -> Result<()> {
+        self.monitor()?.set_link("cable", plugged)
+    }
+
+    /// The tap that its cable leads to.
+    pub fn tap(&self) -> &str {
+        &self.tap
+    }
+
+    fn line_path(&self) -> PathBuf {
+        self.folder.join("line.sock")
     }
 
     /// Whether it is on; a machine that switched itself off is not.
@@ -191,7 +251,7 @@ impl Machine {
     pub fn wait_off(&mut self, limit: Duration) -> Result<()> {
         let what = format!("{} switches itself off", self.parts.name);
         crate::process::wait_until(&what, limit, || Ok((!self.is_on()).then_some(())))?;
-        self.running = None;
+        self.switch_off();
         Ok(())
     }
 
@@ -264,7 +324,11 @@ impl Machine {
         }
         add(
             "-chardev",
-            format!("file,id=line,append=on,path={}", self.console.path().display()),
+            format!(
+                "socket,id=line,path={},server=on,wait=off,logfile={},logappend=on",
+                self.line_path().display(),
+                self.console.path().display()
+            ),
         );
         add("-serial", "chardev:line".into());
         add(
@@ -274,6 +338,7 @@ impl Machine {
         let model = match self.parts.adapter {
             Adapter::Virtio => "virtio-net-pci",
             Adapter::IntelE1000e => "e1000e",
+            Adapter::Intel82551 => "i82551",
         };
         // Without its option ROM the firmware's own network client does the work.
         // UEFI keeps its own boot order (see `firmware`); SeaBIOS is told one.
@@ -289,6 +354,13 @@ impl Machine {
                 self.parts.mac()
             ),
         );
+        if self.parts.idle_adapter {
+            add("-netdev", "hubport,id=nowhere,hubid=9".into());
+            add(
+                "-device",
+                format!("e1000,netdev=nowhere,addr={IDLE_SLOT},mac={IDLE_MAC},romfile="),
+            );
+        }
         if self.parts.disks.iter().any(|(bus, _)| *bus == Bus::Sata) {
             add("-device", "ahci,id=sata".into());
         }
@@ -313,6 +385,15 @@ impl Machine {
                 "-device",
                 format!("{model},drive=disk{place},serial={}{boot}", disk.serial()),
             );
+        }
+        if let Some(card) = &self.parts.card {
+            let file = card.path().display();
+            add("-device", "sdhci-pci".into());
+            add(
+                "-drive",
+                format!("if=none,id=card,format=raw,cache=unsafe,file={file}"),
+            );
+            add("-device", "sd-card,drive=card".into());
         }
         words.extend(["-nodefaults".into(), "-no-user-config".into()]);
         Ok(words)

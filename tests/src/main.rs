@@ -41,6 +41,12 @@ struct Arguments {
     /// Kernel, initrd and loaders, as `amorce` wants them under `boot/` in its data folder.
     #[arg(long, value_name = "DIR")]
     boot_files: PathBuf,
+    /// The same with the newer kernel of backports, and without any firmware for adapters.
+    #[arg(long, value_name = "DIR")]
+    newer_boot_files: PathBuf,
+    /// Firmware for adapters, as under `/lib/firmware`.
+    #[arg(long, value_name = "DIR")]
+    firmware: PathBuf,
     /// Where masters and evidence are kept between runs.
     #[arg(long, value_name = "DIR")]
     cache: PathBuf,
@@ -123,6 +129,8 @@ fn run() -> Result<bool> {
         amorce,
         imager,
         boot_files,
+        newer_boot_files,
+        firmware,
         cache,
         page,
         node,
@@ -132,6 +140,8 @@ fn run() -> Result<bool> {
         amorce,
         imager,
         boot_files,
+        newer_boot_files,
+        firmware,
         cache,
         page,
         node,

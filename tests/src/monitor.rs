@@ -52,6 +52,14 @@ impl Monitor {
             .map(drop)
     }
 
+    /// Gives a network adapter's cable a signal, or takes it away.
+    ///
+    /// # Errors
+    /// QEMU knows no such cable.
+    pub fn set_link(&mut self, cable: &str, up: bool) -> Result<()> {
+        self.ask("set_link", json!({ "name": cable, "up": up })).map(drop)
+    }
+
     /// Takes a picture of the screen (PPM).
     ///
     /// # Errors

@@ -18,6 +18,7 @@
 
 use crate::process::{Process, command, run, wait_until};
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use std::{
     fs,
     net::Ipv4Addr,
@@ -240,6 +241,48 @@ impl Network {
                 .context("cannot make a tap interface; is there /dev/net/tun?")?;
         }
         Ok(name)
+    }
+
+    /// Makes the switch learn its spanning tree behind a tap, as after a cable was plugged in: for twice `delay` nothing
+    /// passes.
+    ///
+    /// # Errors
+    /// The bridge or the tap refuses.
+    pub fn learn_anew(&self, tap: &str, delay: Duration) -> Result<()> {
+        let lan = &self.lan.name;
+        for words in [
+            format!(
+                "-n {lan} link set {BRIDGE} type bridge stp_state 1 forward_delay {}",
+                delay.as_secs() * 100
+            ),
+            format!("-n {lan} link set {tap} nomaster"),
+            format!("-n {lan} link set {tap} master {BRIDGE}"),
+        ] {
+            run(command(["ip"]).args(words.split_ascii_whitespace()))?;
+        }
+        Ok(())
+    }
+
+    /// Bytes that went to the machine behind a tap so far.
+    ///
+    /// # Errors
+    /// There is no such tap.
+    pub fn sent_to(&self, tap: &str) -> Result<u64> {
+        let text = run(&mut command([
+            "ip",
+            "-n",
+            &self.lan.name,
+            "-json",
+            "-statistics",
+            "link",
+            "show",
+            tap,
+        ]))?;
+        let links: Value = serde_json::from_str(&text).context("ip wrote no JSON")?;
+        links
+            .pointer("/0/stats64/tx/bytes")
+            .and_then(Value::as_u64)
+            .with_context(|| format!("{tap} has no counters: {text}"))
     }
 
     /// The site's DHCP server as many schools have it: addresses and a router, nothing about booting.

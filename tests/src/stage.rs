@@ -12,6 +12,7 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -25,6 +26,10 @@ pub struct Tools {
     pub imager: PathBuf,
     /// Folder with kernel, initrd and loaders, as `amorce` wants them under `boot/`.
     pub boot_files: PathBuf,
+    /// The same with the newer kernel of backports, and without any firmware for adapters.
+    pub newer_boot_files: PathBuf,
+    /// Firmware for adapters, as under `/lib/firmware`: what an admin may drop into `boot/firmware/`.
+    pub firmware: PathBuf,
     /// Folder that is kept between runs.
     pub cache: PathBuf,
     /// The page's sources with its browser tests.
@@ -80,11 +85,9 @@ impl Stage {
 
     /// Says what happens now.
     pub fn say(&self, text: &str) {
-        println!(
-            "{:>6.1} s  {}: {text}",
-            self.begin.elapsed().as_secs_f64(),
-            self.name
-        );
+        let seconds = self.begin.elapsed().as_secs_f64();
+        println!("{seconds:>6.1} s  {}: {text}", self.name);
+        note(&self.evidence, &format!("{seconds:>6.1} s  {text}"));
     }
 
     /// The network.
@@ -123,6 +126,21 @@ impl Stage {
         let appliance =
             Appliance::install(&self.tools, self.scratch.path(), &self.evidence)?.start(&self.network)?;
         self.say("the appliance serves");
+        Ok(appliance)
+    }
+
+    /// The same with the newer kernel, and an initrd without any firmware for adapters.
+    ///
+    /// # Errors
+    /// See [`Appliance::install`].
+    pub fn start_newer_appliance(&self) -> Result<Appliance> {
+        let tools = Tools {
+            boot_files: self.tools.newer_boot_files.clone(),
+            ..self.tools.clone()
+        };
+        let appliance =
+            Appliance::install(&tools, self.scratch.path(), &self.evidence)?.start(&self.network)?;
+        self.say("the appliance serves the newer kernel");
         Ok(appliance)
     }
 
@@ -236,5 +254,16 @@ impl Stage {
         let seconds = begin.elapsed().as_secs_f64();
         self.say(&format!("{} is ready after {seconds:.1} s", machine.parts().name));
         Ok(seconds)
+    }
+}
+
+/// Keeps a line with the evidence.
+pub fn note(evidence: &Path, line: &str) {
+    let file = fs::File::options()
+        .create(true)
+        .append(true)
+        .open(evidence.join("stage.log"));
+    if let Err(error) = file.and_then(|mut file| writeln!(file, "{line}")) {
+        eprintln!("lab: cannot keep a line of evidence: {error}");
     }
 }

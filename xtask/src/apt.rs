@@ -1,7 +1,8 @@
 //! Debian packages: which are wanted, from where, and what is installed already.
 //!
 //! The sources are the machine's own, read at run time, with the component `non-free-firmware` added; apt keeps their
-//! lists in our cache, so that the machine's own settings and lists stay as they are.
+//! lists in our cache, so that the machine's own settings and lists stay as they are. `bookworm-backports` is asked of
+//! the same server, only for what is wanted from there by name: apt itself prefers the release.
 
 use crate::{
     place::Places,
@@ -23,6 +24,8 @@ pub enum Use {
     Unpack,
     /// The kernel package that it depends on is unpacked in the cache.
     Kernel,
+    /// The same, as backports has it.
+    Backport,
     /// Unpacked in the cache; offered to the initrd.
     Firmware,
 }
@@ -34,6 +37,16 @@ pub struct Package {
     pub purpose: Use,
     /// Its name.
     pub name: String,
+}
+
+impl Package {
+    /// What its folder in the cache is called.
+    pub fn folder(&self) -> String {
+        match self.purpose {
+            Use::Backport => format!("{}-backports", self.name),
+            _ => self.name.clone(),
+        }
+    }
 }
 
 /// The committed list.
@@ -58,6 +71,7 @@ fn parse(text: &str) -> Result<Vec<Package>> {
                 "install" => Use::Install,
                 "unpack" => Use::Unpack,
                 "kernel" => Use::Kernel,
+                "backport" => Use::Backport,
                 "firmware" => Use::Firmware,
                 _ => bail!("packages.txt: {purpose:?} is no use of a package"),
             };
@@ -154,16 +168,17 @@ impl Apt {
         Ok(())
     }
 
-    /// The package of a kernel proper that a metapackage stands for.
+    /// The package of a kernel proper that a metapackage stands for, in the release or in backports.
     ///
     /// # Errors
     /// It depends on none.
-    pub fn kernel_behind(&self, name: &str) -> Result<String> {
-        let text =
-            output(
-                self.command("apt-cache")
-                    .args(["depends", "--no-recommends", "--no-suggests", name]),
-            )?;
+    pub fn kernel_behind(&self, name: &str, purpose: Use) -> Result<String> {
+        let mut command = self.command("apt-cache");
+        if purpose == Use::Backport {
+            command.args(["-o", "APT::Default-Release=bookworm-backports"]);
+        }
+        command.args(["depends", "--no-recommends", "--no-suggests", name]);
+        let text = output(&mut command)?;
         text.lines()
             .find_map(|line| {
                 Some(line.trim().strip_prefix("Depends: ")?.to_owned())
@@ -212,6 +227,7 @@ fn write_sources(folder: &Path) -> Result<()> {
             _ => {}
         }
     }
+    stanzas.extend(backports(&stanzas, &codename));
     ensure!(
         !stanzas.is_empty(),
         "the machine's apt sources name no Debian {codename} with the component main; add it to /etc/apt/sources.list"
@@ -241,6 +257,21 @@ fn is_ours(suite: &str, codename: &str) -> bool {
     suite
         .strip_prefix(codename)
         .is_some_and(|rest| ["", "-updates", "-security"].contains(&rest))
+}
+
+/// The same server's backports, once.
+fn backports(stanzas: &[String], codename: &str) -> Option<String> {
+    let names_release = |line: &str| {
+        line.strip_prefix("Suites:")
+            .is_some_and(|suites| suites.split_ascii_whitespace().any(|suite| suite == codename))
+    };
+    let release = stanzas.iter().find(|stanza| stanza.lines().any(names_release))?;
+    let lines = release.lines().map(|line| match line.split_once(':') {
+        Some(("Suites", _)) => format!("Suites: {codename}-backports\n"),
+        Some(("Components", _)) => "Components: main\n".to_owned(),
+        _ => format!("{line}\n"),
+    });
+    Some(lines.collect())
 }
 
 /// One-line style: `deb [options] URI SUITE COMPONENT…`, turned into stanzas.
@@ -318,7 +349,9 @@ mod tests {
     #[test]
     fn the_committed_list_is_well_formed_and_names_a_kernel() {
         let packages = wanted().unwrap();
-        assert!(packages.iter().any(|package| package.purpose == Use::Kernel));
+        for purpose in [Use::Kernel, Use::Backport] {
+            assert!(packages.iter().any(|package| package.purpose == purpose));
+        }
         assert!(parse("install").is_err() && parse("fetch x").is_err());
     }
 
@@ -334,6 +367,23 @@ mod tests {
                 && stanzas[0].contains("Types: deb\n")
         );
         assert!(!stanzas[0].contains('#'));
+    }
+
+    #[test]
+    fn backports_are_asked_of_the_server_that_has_the_release() {
+        let stanza = |suites: &str| {
+            format!(
+                "Types: deb\nURIs: file:/{}\nSuites: {suites}\nComponents: main {FIRMWARE}\nSigned-By: /key.gpg\n",
+                suites.len()
+            )
+        };
+        let stanzas = [stanza("bookworm-security"), stanza("bookworm bookworm-updates")];
+        let found = backports(&stanzas, "bookworm").unwrap();
+        assert_eq!(
+            found,
+            "Types: deb\nURIs: file:/25\nSuites: bookworm-backports\nComponents: main\nSigned-By: /key.gpg\n"
+        );
+        assert_eq!(backports(&stanzas[..1], "bookworm"), None);
     }
 
     #[test]

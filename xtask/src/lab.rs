@@ -29,6 +29,10 @@ pub fn command(places: &Places, node: &Node) -> Command {
         .arg("--imager")
         .arg(places.program(Profile::Release, "imager"));
     command.arg("--boot-files").arg(places.boot_files());
+    command.arg("--newer-boot-files").arg(places.newer_boot_files());
+    command
+        .arg("--firmware")
+        .arg(places.package("firmware-misc-nonfree").join("lib/firmware"));
     command.arg("--cache").arg(places.cache.join("lab"));
     command.arg("--page").arg(places.checkout.join("webui"));
     command.arg("--node").arg(node.program("node"));

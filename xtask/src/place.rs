@@ -65,6 +65,11 @@ impl Places {
     pub fn boot_files(&self) -> PathBuf {
         self.cache.join("boot-files/boot")
     }
+
+    /// The same with the newer kernel of backports, and without firmware for adapters.
+    pub fn newer_boot_files(&self) -> PathBuf {
+        self.cache.join("boot-files-newer/boot")
+    }
 }
 
 /// How a program is built.

@@ -88,22 +88,32 @@ pub fn check_agent_size(places: &Places) -> Result<()> {
     Ok(())
 }
 
-/// Builds the boot files with the built appliance, unless nothing that goes into them has changed.
+/// Builds the boot files with the built appliance, unless nothing that goes into them has changed: those of the release,
+/// and those with the newer kernel of backports and without firmware for adapters.
 ///
 /// # Errors
 /// The build fails.
 pub fn build_boot_files(places: &Places) -> Result<()> {
     let packages = apt::wanted()?;
-    let of = |purpose: Use| packages.iter().filter(move |package| package.purpose == purpose);
+    let kernel = |purpose: Use| {
+        packages
+            .iter()
+            .find(|package| package.purpose == purpose)
+            .map(|package| places.package(&package.folder()))
+            .with_context(|| format!("packages.txt names no kernel for {purpose:?}"))
+    };
+    let firmware: Vec<PathBuf> = packages
+        .iter()
+        .filter(|package| package.purpose == Use::Firmware)
+        .map(|package| places.package(&package.folder()).join("lib/firmware"))
+        .collect();
+    build_boot_folder(places, &kernel(Use::Kernel)?, &firmware, &places.boot_files())?;
+    build_boot_folder(places, &kernel(Use::Backport)?, &[], &places.newer_boot_files())
+}
+
+fn build_boot_folder(places: &Places, kernel: &Path, firmware: &[PathBuf], folder: &Path) -> Result<()> {
     let amorce = places.program(Profile::Release, "amorce");
     let init = places.program(Profile::Release, "init");
-    let kernel = of(Use::Kernel)
-        .next()
-        .map(|package| places.package(&package.name))
-        .context("packages.txt names no kernel")?;
-    let firmware: Vec<PathBuf> = of(Use::Firmware)
-        .map(|package| places.package(&package.name).join("lib/firmware"))
-        .collect();
     let busybox = places.package("busybox-static").join("bin/busybox");
 
     // The unpacked packages do not change; their names stand for them.
@@ -116,27 +126,26 @@ pub fn build_boot_files(places: &Places) -> Result<()> {
     }
     hasher.update(include_str!("../packages.txt").as_bytes());
     let digest = hasher.finalize().to_hex().to_string();
-    let folder = places.boot_files();
     let stamp = folder.with_extension("digest");
     if fs::read_to_string(&stamp).is_ok_and(|found| found == digest) {
         return Ok(());
     }
-    println!("building the boot files");
-    let _ = fs::remove_dir_all(&folder);
+    println!("building the boot files in {}", folder.display());
+    let _ = fs::remove_dir_all(folder);
     let data = folder.parent().context("the boot files have a folder above")?;
     fs::create_dir_all(data)?;
     let mut build = command([&amorce]);
     build.args(["boot-files", "build", "--data"]).arg(data);
     build
         .arg("--kernel")
-        .arg(&kernel)
+        .arg(kernel)
         .arg("--init")
         .arg(&init)
         // A trial, built again and again: quick. What ships is packed harder, and is smaller still.
         .args(["--level", "6"])
         .arg("--busybox")
         .arg(&busybox);
-    for one in &firmware {
+    for one in firmware {
         build.arg("--firmware").arg(one);
     }
     run(&mut build)?;

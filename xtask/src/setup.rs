@@ -54,7 +54,7 @@ fn bring_packages(places: &Places) -> Result<()> {
     let lacking = apt::lacking(&names)?;
     let to_unpack: Vec<_> = packages
         .iter()
-        .filter(|package| package.purpose != Use::Install && !places.package(&package.name).exists())
+        .filter(|package| package.purpose != Use::Install && !places.package(&package.folder()).exists())
         .collect();
     let sources = apt::sources_file(&places.cache.join("apt"));
     if lacking.is_empty() && to_unpack.is_empty() && sources.exists() {
@@ -66,10 +66,10 @@ fn bring_packages(places: &Places) -> Result<()> {
     }
     for package in to_unpack {
         let name = match package.purpose {
-            Use::Kernel => apt.kernel_behind(&package.name)?,
+            Use::Kernel | Use::Backport => apt.kernel_behind(&package.name, package.purpose)?,
             _ => package.name.clone(),
         };
-        apt.unpack(&name, &places.package(&package.name))?;
+        apt.unpack(&name, &places.package(&package.folder()))?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::GIB;
 use crate::{
+    appliance::Appliance,
     firmware::Firmware,
     machine::{Adapter, Bus, Machine, Parts},
     stage::{READY, Stage},
@@ -12,11 +13,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// SeaBIOS and iPXE from the adapter's option ROM; the clock's battery is dead.
+/// SeaBIOS and iPXE from the adapter's option ROM; the clock's battery is dead, and another adapter comes first and gets
+/// no address.
 pub fn bios(stage: &mut Stage) -> Result<()> {
     let mut parts = Parts::new("blank", Firmware::Bios, 1).with_adapter(Adapter::IntelE1000e);
     parts.dead_clock = true;
-    boot(stage, parts).map(drop)
+    parts.idle_adapter = false;
+    let machine = boot(stage, parts)?;
+    let text = machine.console().text()?;
+    ensure!(
+        !text.contains("nobody gives this machine a network address"),
+        "the idle adapter was waited for"
+    );
+    Ok(())
 }
 
 /// EDK2's own PXE client, and the budget: initrd, and time from the kernel's first line to ready.
@@ -75,9 +84,38 @@ pub fn secure_boot(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
+/// The signed kernel of backports, for machines that are newer than the release: the package is a setting.
+pub fn newer_kernel(stage: &mut Stage) -> Result<()> {
+    let appliance = stage.start_newer_appliance()?;
+    let machine = boot_from(stage, appliance, Parts::new("blank", Firmware::SecureBoot, 1))?;
+    let text = machine.console().text()?;
+    let line = text.lines().find(|line| line.contains("Linux version"));
+    let line = line.context("the kernel does not say its version")?.trim();
+    stage.say(line);
+    let version = line
+        .split_ascii_whitespace()
+        .skip_while(|word| *word != "version")
+        .nth(1)
+        .unwrap_or_default();
+    let mut numbers = version
+        .split('.')
+        .map(|number| number.parse::<u32>().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    ensure!(version >= (6, 12), "this is no newer kernel: {line}");
+    ensure!(
+        text.contains("Secure boot enabled"),
+        "the kernel does not say that Secure Boot is enabled"
+    );
+    Ok(())
+}
+
 fn boot(stage: &mut Stage, parts: Parts) -> Result<Machine> {
-    let disk = stage.blank_disk("B1", 4 * GIB)?;
     let appliance = stage.start_appliance()?;
+    boot_from(stage, appliance, parts)
+}
+
+fn boot_from(stage: &mut Stage, appliance: Appliance, parts: Parts) -> Result<Machine> {
+    let disk = stage.blank_disk("B1", 4 * GIB)?;
     let mut machine = stage.plug_in(parts.with_disk(Bus::Sata, disk))?;
     stage.boot_to_ready(&mut machine)?;
     let record = appliance

@@ -10,6 +10,7 @@ mod local;
 mod machines;
 mod page;
 pub mod roundtrip;
+mod screens;
 mod stranger;
 
 use crate::scenario::Scenario;
@@ -96,7 +97,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "bios",
-        proves: "BIOS with a dead clock: a blank machine boots the agent and is recognised",
+        proves: "BIOS with a dead clock and an idle adapter: a blank machine boots the agent and is recognised",
         daily: true,
         play: boot::bios,
     },
@@ -141,6 +142,18 @@ pub const ALL: &[Scenario] = &[
         proves: "a firmware that ignores the first offer is offered the next, and its sisters get what worked at once",
         daily: false,
         play: boot_ways::learned_fallback,
+    },
+    Scenario {
+        name: "newer-kernel",
+        proves: "UEFI with Secure Boot: the signed 6.12 kernel of backports boots the agent, which is recognised",
+        daily: false,
+        play: boot::newer_kernel,
+    },
+    Scenario {
+        name: "screens",
+        proves: "no cable, no disk, a missing firmware file: the screen says what and what to do, and every key does it",
+        daily: false,
+        play: screens::play,
     },
     Scenario {
         name: "stranger",

@@ -142,7 +142,7 @@ pub fn say_figures(stage: &Stage, verb: &str, row: &Value) -> Result<()> {
     let result = first_result(row)?;
     let mb = |bytes: u64| bytes as f64 / 1e6;
     stage.say(&format!(
-        "{verb} {:.0} MB used of {:.0} MB in {:.1} s ({:.1} MB/s of used bytes); {:.0} MB over the wire, {:.0} MB written, {} chunks",
+        "{verb} {:.0} MB used of {:.0} MB in {:.1} s ({:.1} MB/s of used bytes); {:.0} MB over the wire, {:.0} MB written, {} chunks; the agent used {} MiB of memory at most",
         mb(result.bytes_used),
         mb(result.bytes_disk),
         result.seconds,
@@ -150,7 +150,12 @@ pub fn say_figures(stage: &Stage, verb: &str, row: &Value) -> Result<()> {
         mb(result.bytes_sent),
         mb(result.bytes_written),
         result.chunks,
+        result.bytes_memory >> 20,
     ));
+    ensure!(
+        result.bytes_memory > 0,
+        "the agent does not say how much memory it used"
+    );
     for note in &result.notes {
         stage.say(&format!("note: {note}"));
     }

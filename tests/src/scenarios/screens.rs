@@ -1,0 +1,126 @@
+//! What a technician reads when something is wrong with a machine, and what the keys do.
+//!
+//! An Intel controller in RAID mode and one behind VMD cannot be had from the emulator, nor can eMMC with its boot areas:
+//! what the agent makes of those is tested on the kernel's tree of devices (`init`, `machine/` and `disk/`).
+
+use super::{GIB, roundtrip::capture_steps};
+use crate::{
+    appliance::Appliance,
+    firmware::Firmware,
+    machine::{Adapter, Parts},
+    stage::{READY, Stage},
+};
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+/// How long the agent may take to say what it has noticed: devices settle, and trouble is told after some patience.
+const NOTICE: Duration = Duration::from_secs(120);
+/// How long a key may take to act.
+const KEY: Duration = Duration::from_secs(60);
+/// How long a port of the switch listens, and again learns: so long that the first requests for an address are lost.
+const SPANNING_TREE: Duration = Duration::from_secs(10);
+/// What the adapter of the second machine needs, below `/lib/firmware`.
+const FIRMWARE: &str = "e100/d102e_ucode.bin";
+
+/// See the registry.
+pub fn play(stage: &mut Stage) -> Result<()> {
+    let mut appliance = stage.start_newer_appliance()?;
+    // Words after the greeting are in the site's language; the lab reads English.
+    let administrator = appliance.administrator();
+    let mut settings = administrator.show("/settings")?;
+    settings["language"] = json!("en");
+    administrator.put("/settings", &settings)?.expect_success()?;
+    no_cable_and_no_disk(stage)?;
+    no_firmware_and_a_card(stage, &mut appliance)?;
+    appliance.stop()
+}
+
+/// The cable is pulled out once the kernel runs, and there is no disk: both are said, and every key does what it says.
+fn no_cable_and_no_disk(stage: &mut Stage) -> Result<()> {
+    let mut machine = stage.plug_in(Parts::new("bare", Firmware::Bios, 1))?;
+    machine.switch_on(stage.network())?;
+    machine.wait_for("Linux version", READY)?;
+    machine.plug_cable(false)?;
+    for text in ["no disk found", "no network cable carries a signal", "s = shell"] {
+        stage.say(machine.wait_for(text, NOTICE)?.as_str());
+    }
+    machine.type_text("r")?;
+    machine.wait_for("no network cable carries a signal", KEY)?;
+    stage.say("r: looked again");
+    machine.type_text("s")?;
+    machine.wait_for("BusyBox", KEY)?;
+    machine.type_text("echo $((6*7))-$PPID; exit\n")?;
+    machine.wait_for("42-", KEY)?;
+    stage.say("s: a shell that works");
+    stage.network().learn_anew(machine.tap(), SPANNING_TREE)?;
+    machine.plug_cable(true)?;
+    let begin = Instant::now();
+    machine.wait_for("network is up", NOTICE)?;
+    ensure!(
+        begin.elapsed() > SPANNING_TREE,
+        "the switch let everything pass at once"
+    );
+    stage.say(&format!(
+        "the cable is back, the switch learned its tree for {:.1} s",
+        begin.elapsed().as_secs_f64()
+    ));
+    machine.wait_for("amorce: ready", NOTICE)?;
+    machine.type_text("l")?;
+    stage.say(
+        machine
+            .wait_for("starting from this machine's own disk", KEY)?
+            .as_str(),
+    );
+    Ok(())
+}
+
+/// An adapter that needs a file that the initrd lacks: the file is named. An admin drops it beside the boot files, and the
+/// machine is ready. Its only disk is a memory card: no job takes it unless somebody names it.
+fn no_firmware_and_a_card(stage: &mut Stage, appliance: &mut Appliance) -> Result<()> {
+    let card = stage.blank_disk("CARD", GIB)?;
+    let mut parts = Parts::new("card", Firmware::Bios, 2).with_adapter(Adapter::Intel82551);
+    parts.card = Some(card.clone());
+    let mut machine = stage.plug_in(parts)?;
+    machine.switch_on(stage.network())?;
+    stage.say(
+        machine
+            .wait_for(&format!("missing firmware file {FIRMWARE}"), READY + NOTICE)?
+            .as_str(),
+    );
+    machine.wait_for("s = shell", NOTICE)?;
+    machine.switch_off();
+
+    let place = appliance.data().join("boot/firmware").join(FIRMWARE);
+    fs::create_dir_all(place.parent().context("the file is in a folder")?)?;
+    fs::copy(stage.tools().firmware.join(FIRMWARE), &place)
+        .with_context(|| format!("cannot drop {}", place.display()))?;
+    appliance.restart(stage.network())?;
+    stage.boot_to_ready(&mut machine)?;
+    let administrator = appliance.administrator();
+    let id = administrator.machine_id(machine.parts().mac())?;
+    let record = administrator.show(&format!("/machines/{id}"))?;
+    let disk = record
+        .pointer("/facts/disks/0")
+        .context("the card is not on record")?;
+    stage.say(&format!("the record has {}", disk["name"]));
+    ensure!(
+        disk["removable"] == json!(true) && disk["identity"]["size"] == json!(GIB),
+        "the card is not what it is: {disk}"
+    );
+    let job = administrator.create_job(&id, &capture_steps("card"))?;
+    let row = administrator.wait_for_job(&job, "waits for a person", KEY, |row| row["state"] == "waiting")?;
+    stage.say(&format!(
+        "{}: {}",
+        row["problem"]["title"], row["problem"]["remedy"]
+    ));
+    ensure!(
+        row["problem"]["code"] == "disk-missing",
+        "it waits for another reason: {row}"
+    );
+    ensure!(card.is_blank()?, "the card was written");
+    Ok(())
+}
