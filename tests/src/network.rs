@@ -18,7 +18,6 @@
 
 use crate::process::{Process, command, run, wait_until};
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 use std::{
     fs,
     net::Ipv4Addr,
@@ -261,28 +260,6 @@ impl Network {
             run(command(["ip"]).args(words.split_ascii_whitespace()))?;
         }
         Ok(())
-    }
-
-    /// Bytes that went to the machine behind a tap so far.
-    ///
-    /// # Errors
-    /// There is no such tap.
-    pub fn sent_to(&self, tap: &str) -> Result<u64> {
-        let text = run(&mut command([
-            "ip",
-            "-n",
-            &self.lan.name,
-            "-json",
-            "-statistics",
-            "link",
-            "show",
-            tap,
-        ]))?;
-        let links: Value = serde_json::from_str(&text).context("ip wrote no JSON")?;
-        links
-            .pointer("/0/stats64/tx/bytes")
-            .and_then(Value::as_u64)
-            .with_context(|| format!("{tap} has no counters: {text}"))
     }
 
     /// The site's DHCP server as many schools have it: addresses and a router, nothing about booting.
