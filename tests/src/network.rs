@@ -3,7 +3,8 @@
 //! ```text
 //! namespace …-server                       namespace …-lan
 //!   lan0 10.77.0.2  ── veth ──  uplink ─┐
-//!   (amorce serve)                      ├─ br0 10.77.0.1 (dnsmasq: the site's DHCP server, without boot options)
+//!   (amorce serve)                      ├─ br0 10.77.0.1 (dnsmasq: the site's DHCP server, without boot options;
+//!                                       │                 another: its IPv6 router)
 //!                          tap0, tap1 … ┘   (machines)
 //! ```
 //!
@@ -18,6 +19,7 @@
 
 use crate::process::{Process, command, run, wait_until};
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use std::{
     fs,
     net::Ipv4Addr,
@@ -68,10 +70,15 @@ pub enum Segment {
     Second,
 }
 
+/// The network that the site's IPv6 router announces, and its own address there.
+const IPV6_NETWORK: &str = "fd00:a77::";
+const IPV6_ROUTER: &str = "fd00:a77::1";
+
 /// A network with its namespaces; gone when dropped.
 pub struct Network {
-    // First, so that it is dropped before the namespace that it lives in.
+    // First, so that they are dropped before the namespaces that they live in.
     dhcp: Vec<Process>,
+    ipv6_router: Option<Process>,
     server: Namespace,
     lan: Namespace,
     far: Option<Namespace>,
@@ -100,6 +107,7 @@ impl Network {
         ip(&format!("-n {l} link add {BRIDGE} type bridge"))?;
         ip(&format!("-n {l} link set uplink master {BRIDGE} up"))?;
         ip(&format!("-n {l} address add {GATEWAY}/24 dev {BRIDGE}"))?;
+        ip(&format!("-n {l} address add {IPV6_ROUTER}/64 dev {BRIDGE}"))?;
         ip(&format!("-n {l} link set {BRIDGE} up"))?;
         ip(&format!("-n {s} address add {SERVER}/24 dev {SERVER_INTERFACE}"))?;
         ip(&format!("-n {s} link set {SERVER_INTERFACE} up"))?;
@@ -108,6 +116,7 @@ impl Network {
         }
         let mut network = Self {
             dhcp: Vec::new(),
+            ipv6_router: None,
             server,
             lan,
             far: None,
@@ -115,6 +124,7 @@ impl Network {
             taps: 0,
         };
         network.start_dhcp(evidence, Segment::Site)?;
+        network.start_ipv6_router(evidence)?;
         Ok(network)
     }
 
@@ -259,6 +269,53 @@ impl Network {
         ] {
             run(command(["ip"]).args(words.split_ascii_whitespace()))?;
         }
+        Ok(())
+    }
+
+    /// Bytes that went to the machine behind a tap so far.
+    ///
+    /// # Errors
+    /// There is no such tap.
+    pub fn sent_to(&self, tap: &str) -> Result<u64> {
+        let text = run(&mut command([
+            "ip",
+            "-n",
+            &self.lan.name,
+            "-json",
+            "-statistics",
+            "link",
+            "show",
+            tap,
+        ]))?;
+        let links: Value = serde_json::from_str(&text).context("ip wrote no JSON")?;
+        links
+            .pointer("/0/stats64/tx/bytes")
+            .and_then(Value::as_u64)
+            .with_context(|| format!("{tap} has no counters: {text}"))
+    }
+
+    /// Takes the IPv6 router away: iPXE in an adapter's ROM then waits 16 s for one, before anything of ours runs.
+    pub fn remove_ipv6_router(&mut self) {
+        self.ipv6_router = None;
+    }
+
+    /// A router that announces an IPv6 network and nothing else.
+    fn start_ipv6_router(&mut self, evidence: &Path) -> Result<()> {
+        let mut command = self.lan.command("dnsmasq".as_ref());
+        command.args([
+            "--keep-in-foreground",
+            "--conf-file=/dev/null",
+            "--port=0",
+            "--leasefile-ro",
+            "--pid-file=",
+            "--log-facility=-",
+            "--user=root",
+            "--enable-ra",
+        ]);
+        command.arg(format!("--dhcp-range={IPV6_NETWORK},ra-only,64"));
+        command.arg(format!("--interface={BRIDGE}"));
+        let log = evidence.join("ipv6-router.log");
+        self.ipv6_router = Some(Process::start("the IPv6 router", &command, &log)?);
         Ok(())
     }
 

@@ -13,12 +13,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// SeaBIOS and iPXE from the adapter's option ROM; the clock's battery is dead, and another adapter comes first and gets
-/// no address.
+/// SeaBIOS and iPXE from the adapter's option ROM, on a network without IPv6; the clock's battery is dead, and another
+/// adapter comes first and gets no address.
 pub fn bios(stage: &mut Stage) -> Result<()> {
+    stage.change_network(|network, _| {
+        network.remove_ipv6_router();
+        Ok(())
+    })?;
     let mut parts = Parts::new("blank", Firmware::Bios, 1).with_adapter(Adapter::IntelE1000e);
     parts.dead_clock = true;
-    parts.idle_adapter = false;
+    parts.idle_adapter = true;
     let machine = boot(stage, parts)?;
     let text = machine.console().text()?;
     ensure!(

@@ -49,7 +49,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "interrupted",
-        proves: "a restore survives kill -9 of the appliance and a reset of the machine, and fetches nothing twice",
+        proves: "a restore survives kill -9 of the appliance and of the agent and a reset of the machine, and fetches nothing twice",
         daily: true,
         play: interrupted::play,
     },

@@ -114,3 +114,20 @@ fn memory() -> ByteLen {
     let kibibytes: u64 = total.and_then(|number| number.trim().parse().ok()).unwrap_or(0);
     ByteLen(kibibytes.saturating_mul(1024))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::disk::DiskIdentity;
+
+    #[test]
+    fn a_machine_that_shows_an_internal_disk_is_told_nothing_of_hidden_ones() {
+        let internal = DiskFacts::internal("sda", DiskIdentity::default());
+        let stick = DiskFacts {
+            usb: true,
+            ..internal.clone()
+        };
+        assert!(hidden_disks(&[stick.clone(), internal]).is_empty());
+        assert_eq!(hidden_disks(&[stick]), storage_controller::hidden_disks());
+    }
+}
