@@ -41,7 +41,7 @@ pub struct Parts {
     /// A clock whose battery died: it starts in 1999.
     pub dead_clock: bool,
     /// Another adapter, on a cable with a signal behind which nobody answers; the kernel finds it first.
-    pub idle_adapter: bool,
+    pub idle_adapter: Option<Adapter>,
     /// A memory card in a slot of the mainboard (an SD host controller on PCI).
     pub card: Option<Disk>,
 }
@@ -72,6 +72,16 @@ pub enum Adapter {
 const IDLE_SLOT: &str = "0x3";
 const IDLE_MAC: &str = "52:54:00:a1:00:01";
 
+impl Adapter {
+    fn model(self) -> &'static str {
+        match self {
+            Self::Virtio => "virtio-net-pci",
+            Self::IntelE1000e => "e1000e",
+            Self::Intel82551 => "i82551",
+        }
+    }
+}
+
 impl Parts {
     /// A machine with a virtio adapter, a healthy clock and no disk.
     pub fn new(name: &'static str, firmware: Firmware, number: u8) -> Self {
@@ -85,7 +95,7 @@ impl Parts {
             network_boot: NetworkBoot::Pxe,
             segment: Segment::Site,
             dead_clock: false,
-            idle_adapter: false,
+            idle_adapter: None,
             card: None,
         }
     }
@@ -335,11 +345,7 @@ impl Machine {
             "-netdev",
             format!("tap,id=cable,ifname={},script=no,downscript=no", self.tap),
         );
-        let model = match self.parts.adapter {
-            Adapter::Virtio => "virtio-net-pci",
-            Adapter::IntelE1000e => "e1000e",
-            Adapter::Intel82551 => "i82551",
-        };
+        let model = self.parts.adapter.model();
         // Without its option ROM the firmware's own network client does the work.
         // UEFI keeps its own boot order (see `firmware`); SeaBIOS is told one.
         let rom = if firmware.is_uefi() {
@@ -354,11 +360,12 @@ impl Machine {
                 self.parts.mac()
             ),
         );
-        if self.parts.idle_adapter {
+        if let Some(adapter) = self.parts.idle_adapter {
+            let model = adapter.model();
             add("-netdev", "hubport,id=nowhere,hubid=9".into());
             add(
                 "-device",
-                format!("e1000,netdev=nowhere,addr={IDLE_SLOT},mac={IDLE_MAC},romfile="),
+                format!("{model},netdev=nowhere,addr={IDLE_SLOT},mac={IDLE_MAC},romfile="),
             );
         }
         if self.parts.disks.iter().any(|(bus, _)| *bus == Bus::Sata) {

@@ -22,7 +22,7 @@ pub fn bios(stage: &mut Stage) -> Result<()> {
     })?;
     let mut parts = Parts::new("blank", Firmware::Bios, 1).with_adapter(Adapter::IntelE1000e);
     parts.dead_clock = true;
-    parts.idle_adapter = true;
+    parts.idle_adapter = Some(Adapter::Virtio);
     let machine = boot(stage, parts)?;
     let text = machine.console().text()?;
     ensure!(

@@ -78,19 +78,19 @@ fn no_cable_and_no_disk(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// An adapter that needs a file that the initrd lacks: the file is named. An admin drops it beside the boot files, and the
-/// machine is ready. Its only disk is a memory card: no job takes it unless somebody names it.
+/// Another adapter needs a file that the initrd lacks: as long as there is no network, the screen names the file. An admin
+/// drops it beside the boot files, and at its next start the machine is ready and lacks nothing. Its only disk is a memory card: no job takes it unless somebody names it.
 fn no_firmware_and_a_card(stage: &mut Stage, appliance: &mut Appliance) -> Result<()> {
     let card = stage.blank_disk("CARD", GIB)?;
-    let mut parts = Parts::new("card", Firmware::Bios, 2).with_adapter(Adapter::Intel82551);
+    let mut parts = Parts::new("card", Firmware::Bios, 2);
+    parts.idle_adapter = Some(Adapter::Intel82551);
     parts.card = Some(card.clone());
     let mut machine = stage.plug_in(parts)?;
     machine.switch_on(stage.network())?;
-    stage.say(
-        machine
-            .wait_for(&format!("missing firmware file {FIRMWARE}"), READY + NOTICE)?
-            .as_str(),
-    );
+    machine.wait_for("Linux version", READY)?;
+    machine.plug_cable(false)?;
+    let missing = format!("missing firmware file {FIRMWARE}");
+    stage.say(machine.wait_for(&missing, NOTICE)?.as_str());
     machine.wait_for("s = shell", NOTICE)?;
     machine.switch_off();
 
@@ -103,6 +103,11 @@ fn no_firmware_and_a_card(stage: &mut Stage, appliance: &mut Appliance) -> Resul
     let administrator = appliance.administrator();
     let id = administrator.machine_id(machine.parts().mac())?;
     let record = administrator.show(&format!("/machines/{id}"))?;
+    ensure!(
+        !record.to_string().contains(FIRMWARE),
+        "the dropped file is still missing: {}",
+        record["warnings"]
+    );
     let disk = record
         .pointer("/facts/disks/0")
         .context("the card is not on record")?;
