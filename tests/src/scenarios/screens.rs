@@ -34,8 +34,9 @@ pub fn play(stage: &mut Stage) -> Result<()> {
     let mut settings = administrator.show("/settings")?;
     settings["language"] = json!("en");
     administrator.put("/settings", &settings)?.expect_success()?;
-    no_cable_and_no_disk(stage)?;
     no_firmware_and_a_card(stage, &mut appliance)?;
+    // Last: from then on each cable that is plugged in waits for the switch.
+    no_cable_and_no_disk(stage)?;
     appliance.stop()
 }
 
