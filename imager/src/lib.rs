@@ -19,6 +19,7 @@ pub mod store;
 #[cfg(test)]
 mod synthetic;
 pub mod target;
+pub mod touched;
 
 pub use error::{Error, ErrorKind, Result};
 pub use progress::{Phase, Progress, Unwatched};

@@ -247,6 +247,13 @@ fn verified(report: &VerifyReport) -> String {
         for reason in &one.reasons {
             text.push_str(&format!("  {reason}\n"));
         }
+        for file in &one.files {
+            text.push_str(&format!("  file {file}\n"));
+        }
+        if one.files_damaged > one.files.len() as u64 {
+            text.push_str(&format!("  {} files in all\n", one.files_damaged));
+        }
+        add_notes(&mut text, &one.notes);
     }
     text
 }

@@ -2,19 +2,24 @@
 
 use super::{Store, index::Location, masters::MasterVersionState, pack};
 use crate::{
+    contents::MasterDisk,
     error::{ErrorKind, Result},
     exchange::ManifestSource,
     progress::{Phase, Progress},
     store::folder::lock,
+    touched::files_touching,
 };
 use protocol::{
     ChunkId, MasterRef,
     manifest::{EntryKind, Segment},
 };
 use serde::Serialize;
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 /// What checking a store found.
@@ -65,6 +70,13 @@ pub struct DamagedMaster {
     pub chunks_damaged: u64,
     /// Ranges of the disk that they touch, as `[start, length]`, at most as many.
     pub ranges: Vec<(u64, u64)>,
+    /// Files that they touch, with the partition's number before each: `2:/etc/fstab`. At most as many.
+    pub files: Vec<String>,
+    /// How many there are.
+    pub files_damaged: u64,
+    /// Partitions whose files cannot be told, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl DamagedMaster {
@@ -202,6 +214,9 @@ impl Store {
                 chunks: Vec::new(),
                 chunks_damaged: 0,
                 ranges: Vec::new(),
+                files: Vec::new(),
+                files_damaged: 0,
+                notes: Vec::new(),
             };
             match version.state {
                 MasterVersionState::Damaged { reason } => {
@@ -238,6 +253,8 @@ impl Store {
         progress: &dyn Progress,
         damage: &mut DamagedMaster,
     ) -> Result<()> {
+        // All of them; what touches is one.
+        let mut ranges: Vec<Range<u64>> = Vec::new();
         for reference in &root.segments {
             progress.check_cancelled()?;
             let segment = match self
@@ -253,10 +270,37 @@ impl Store {
             self.check_chunks(&segment, &mut |offset, entry, _| {
                 if let EntryKind::Data(id) = entry.kind {
                     note(damage, &id, offset, entry.length_bytes);
+                    let end = offset.saturating_add(entry.length_bytes);
+                    match ranges.last_mut() {
+                        Some(last) if last.end == offset => last.end = end,
+                        _ => ranges.push(offset..end),
+                    }
                 }
                 Ok(())
             })?;
         }
+        if ranges.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<(u32, Range<u64>)> = root
+            .partitions
+            .iter()
+            .map(|partition| {
+                let end = partition.start.saturating_add(partition.length);
+                (partition.number, partition.start..end)
+            })
+            .collect();
+        let disk = MasterDisk::new(self, root.clone());
+        let touched = files_touching(
+            &disk,
+            &partitions,
+            &ranges,
+            DamagedMaster::CHUNKS_LISTED,
+            progress,
+        )?;
+        damage.files = touched.files;
+        damage.files_damaged = touched.count;
+        damage.notes = touched.notes;
         Ok(())
     }
 }
