@@ -13,6 +13,9 @@
 
 mod bitlocker;
 mod bits;
+pub mod btrfs;
+mod checksum;
+pub mod exfat;
 pub mod ext4;
 pub mod fat;
 mod identify;
@@ -23,6 +26,7 @@ mod ranges;
 mod swap;
 mod tree;
 mod volume;
+pub mod xfs;
 
 pub(crate) use identify::array_at_the_end;
 pub use identify::identify;
@@ -243,6 +247,9 @@ fn map_kind(kind: Kind, volume: &Volume<'_>, wishes: Wishes) -> Mapping {
         Kind::Ext => ext4::map(volume),
         Kind::Fat12 | Kind::Fat16 | Kind::Fat32 => fat::map(volume),
         Kind::Ntfs => ntfs::map(volume, wishes),
+        Kind::Xfs => xfs::map(volume),
+        Kind::Btrfs => btrfs::map(volume),
+        Kind::Exfat => exfat::map(volume),
         Kind::Swap => swap::map(volume),
         Kind::BitLocker => bitlocker::map(volume),
         Kind::Luks => luks::map(volume),

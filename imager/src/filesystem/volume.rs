@@ -140,6 +140,10 @@ pub(super) mod field {
         u32::from_be_bytes(array(bytes, at))
     }
 
+    pub(in crate::filesystem) fn be64(bytes: &[u8], at: usize) -> u64 {
+        u64::from_be_bytes(array(bytes, at))
+    }
+
     /// Text that ends at the first zero byte or with the bytes, trimmed; `None` if it is empty.
     pub(in crate::filesystem) fn text(bytes: &[u8]) -> Option<String> {
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());

@@ -308,7 +308,7 @@ pub fn used_by_dumpe2fs(image: &Path, length_bytes: u64) -> Ranges {
 }
 
 /// Makes holes: deletes, rewrites and appends in turn.
-fn age(root: &Path) {
+pub fn age(root: &Path) {
     let mut numbers = Numbers(77);
     for round in 0..3 {
         for (index, path) in hash_tree(root).keys().enumerate() {

@@ -2,7 +2,7 @@
 
 use imager::{
     disk::ReadAt,
-    filesystem::{self, FileExtent, Mapped, Mapping, Outcome, Ranges},
+    filesystem::{self, FileExtent, FileTree, Mapped, Mapping, NodeId, NodeKind, Outcome, Ranges},
 };
 use std::{
     collections::BTreeMap,
@@ -197,6 +197,36 @@ pub fn extents_of(path: &Path, mapped: &Mapped) -> Vec<FileExtent> {
     extents
 }
 
+/// Every regular file of an image as this program lists and reads it, with its contents' BLAKE3.
+pub fn hash_by_tree(image: &Path) -> BTreeMap<PathBuf, blake3::Hash> {
+    fn walk(tree: &dyn FileTree, folder: NodeId, path: &Path, found: &mut BTreeMap<PathBuf, blake3::Hash>) {
+        let mut entries = Vec::new();
+        tree.list(folder, &mut |entry| {
+            entries.push(entry);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        for entry in entries {
+            let own = path.join(String::from_utf8(entry.name).unwrap());
+            match tree.metadata(entry.node).unwrap().kind {
+                NodeKind::Folder => walk(tree, entry.node, &own, found),
+                NodeKind::File => {
+                    let file = tree.open(entry.node).unwrap();
+                    let mut bytes = vec![0xEE; usize::try_from(file.len()).unwrap()];
+                    file.read_exact_at(&mut bytes, 0).unwrap();
+                    found.insert(own, blake3::hash(&bytes));
+                }
+                NodeKind::Link | NodeKind::Special => {}
+            }
+        }
+    }
+    let disk = ImageFile::open(image);
+    let tree = filesystem::open_tree(&disk, 0..disk.len()).unwrap();
+    let mut found = BTreeMap::new();
+    walk(&*tree, tree.root(), Path::new(""), &mut found);
+    found
+}
+
 /// Captures and restores by the used map alone: free bytes of the copy hold junk, as on a used target disk.
 pub fn restore_by_map(image: &Path, mapped: &Mapped, copy: &Path) {
     let source = File::open(image).unwrap();
@@ -241,35 +271,55 @@ thread_local! {
     };
 }
 
-/// A loop mount (or one by ntfs-3g) that ends when dropped.
+/// A loop mount (or one by ntfs-3g or exfat-fuse) that ends when dropped.
 pub struct Mount(PathBuf);
 
 impl Mount {
     pub fn new(image: &Path, folder: &Path, options: &str) -> Self {
         let options = format!("loop,{options}");
-        Self::with("mount", image, folder, &options)
+        Self::with(&["mount"], image, folder, &options)
     }
 
     pub fn ntfs(image: &Path, folder: &Path, options: &str) -> Self {
-        Self::with("ntfs-3g", image, folder, options)
+        Self::with(&["ntfs-3g"], image, folder, options)
     }
 
-    fn with(program: &str, image: &Path, folder: &Path, options: &str) -> Self {
+    pub fn exfat(image: &Path, folder: &Path, options: &str) -> Self {
+        Self::with(
+            &["mount", "-t", "exfat-fuse"],
+            image,
+            folder,
+            &format!("loop,{options}"),
+        )
+    }
+
+    /// As [`Mount::new`], of something that may be damaged.
+    pub fn try_new(image: &Path, folder: &Path, options: &str) -> Option<Self> {
+        Self::attempt(&["mount"], image, folder, &format!("loop,{options}")).ok()
+    }
+
+    fn with(program: &[&str], image: &Path, folder: &Path, options: &str) -> Self {
+        Self::attempt(program, image, folder, options)
+            .unwrap_or_else(|refused| panic!("{program:?}: {refused}"))
+    }
+
+    fn attempt(program: &[&str], image: &Path, folder: &Path, options: &str) -> Result<Self, String> {
         HIDDEN.with(|()| ());
         fs::create_dir_all(folder).unwrap();
-        let arguments = ["-o", options, image.to_str().unwrap(), folder.to_str().unwrap()];
+        let places = ["-o", options, image.to_str().unwrap(), folder.to_str().unwrap()];
+        let arguments = [&program[1..], places.as_slice()].concat();
         let mut refused = String::new();
         // Another process may take the loop device between the two steps.
         for _ in 0..20 {
             let turn = MOUNTING.lock().unwrap_or_else(PoisonError::into_inner);
-            let (code, _, error) = try_run(program, &arguments);
+            let (code, _, error) = try_run(program[0], &arguments);
             drop(turn);
             if code == 0 {
-                return Self(folder.to_path_buf());
+                return Ok(Self(folder.to_path_buf()));
             }
             refused = error;
         }
-        panic!("{program} {arguments:?}: {refused}");
+        Err(refused)
     }
 
     pub fn path(&self) -> &Path {

@@ -4,6 +4,7 @@ use crate::{
     ext::make_filesystem,
     harness::{check_shape, full_matrix, make_image, make_tree, run},
     tables::check_whole,
+    xfs::write_prototype,
 };
 use imager::{
     filesystem::{Outcome, map},
@@ -115,8 +116,38 @@ fn seeds() -> &'static [(&'static str, Vec<u8>)] {
             );
         }
         seeds.push(("NTFS", fs::read(&image).unwrap()));
+        let prototype = scratch.path().join("prototype");
+        write_prototype(&tree, &prototype);
+        for (name, version) in [("XFS", "crc=1"), ("XFS 4", "crc=0")] {
+            let file = prototype.to_str().unwrap();
+            let maker = ["mkfs.xfs", "--unsupported", "-q", "-f", "-m", version, "-p", file];
+            seeds.push((name, made(&image, &maker, 17)));
+        }
+        let mixed = [
+            "mkfs.btrfs",
+            "-q",
+            "-f",
+            "-M",
+            "-n",
+            "4096",
+            "--rootdir",
+            tree.to_str().unwrap(),
+        ];
+        seeds.push(("btrfs", made(&image, &mixed, 20)));
+        seeds.push((
+            "exFAT",
+            made(&image, &["mkfs.exfat", "-c", "512", "-b", "32K"], 3),
+        ));
         seeds
     })
+}
+
+/// What a tool makes of an empty image.
+fn made(image: &Path, maker: &[&str], megabytes: u64) -> Vec<u8> {
+    fs::remove_file(image).unwrap();
+    make_image(image, megabytes << 20);
+    run(maker[0], &[&maker[1..], &[image.to_str().unwrap()]].concat());
+    fs::read(image).unwrap()
 }
 
 /// Puts a journal's log that waits to be replayed into a filesystem, with the tool of its makers.
@@ -183,7 +214,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn changed_filesystems_are_survived(seed in 0usize..10, changes in changes()) {
+    fn changed_filesystems_are_survived(seed in 0usize..14, changes in changes()) {
         let mut bytes = seeds()[seed].1.clone();
         let length = bytes.len();
         for (place, value) in changes {
@@ -193,7 +224,7 @@ proptest! {
     }
 
     #[test]
-    fn filesystems_that_are_cut_short_or_moved_are_survived(seed in 0usize..10, start in 0u64..8192, end in 0u64..(5 << 20)) {
+    fn filesystems_that_are_cut_short_or_moved_are_survived(seed in 0usize..14, start in 0u64..8192, end in 0u64..(5 << 20)) {
         let bytes = &seeds()[seed].1;
         survive(bytes, 0..end);
         survive(bytes, start..start.max(end));
@@ -206,6 +237,8 @@ proptest! {
             Just((1080usize, b"\x53\xEF".as_slice())),
             Just((510, b"\x55\xAA".as_slice())),
             Just((4086, b"SWAPSPACE2".as_slice())),
+            Just((0, b"XFSB".as_slice())),
+            Just((3, b"EXFAT   ".as_slice())),
             Just((512, b"EFI PART".as_slice())),
             Just((0, b"".as_slice())),
         ],

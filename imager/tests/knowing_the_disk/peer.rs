@@ -45,7 +45,12 @@ fn by_us(image: &Path, scratch: &Path, is_whole: &dyn Fn(&Path) -> bool) -> Fate
     let disk = crate::harness::ImageFile::open(image);
     match map(&disk, 0..fs::metadata(image).unwrap().len()).outcome {
         Outcome::Refused { .. } => Fate::Refused,
-        Outcome::Raw { .. } => Fate::Kept,
+        // Every byte: a plain copy.
+        Outcome::Raw { .. } => {
+            let copy = scratch.join("ours.img");
+            fs::copy(image, &copy).unwrap();
+            if is_whole(&copy) { Fate::Kept } else { Fate::Lost }
+        }
         Outcome::Mapped(_) => {
             let copy = scratch.join("ours.img");
             restore_by_map(image, &map_image(image).1, &copy);
@@ -145,6 +150,81 @@ fn what_partclone_loses_or_refuses_we_keep_or_refuse_with_a_remedy() {
         println!("{name:30} {:10} {theirs:?}", format!("{ours:?}"));
     }
     assert!(table.iter().all(|(_, ours, _)| *ours != Fate::Lost));
+}
+
+#[test]
+fn xfs_and_btrfs_that_were_cut_off_come_back_whole() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (image, folder) = (scratch.path().join("image.img"), scratch.path().join("mounted"));
+    let cut_off = scratch.path().join("cut-off.img");
+    let content = Numbers(99).bytes(8_000_000);
+    // What was synced must be there, and the filesystem must be usable.
+    let file_is_whole = |copy: &Path| {
+        let whole = Mount::try_new(copy, &folder, "rw")
+            .is_some_and(|mount| fs::read(mount.path().join("file")).is_ok_and(|bytes| bytes == content));
+        let check: &[&str] =
+            match imager::filesystem::identify(&crate::harness::ImageFile::open(copy), 0..u64::MAX) {
+                imager::filesystem::Kind::Xfs => &["xfs_repair", "-n", "-f"],
+                _ => &["btrfs", "check", "--check-data-csum"],
+            };
+        whole && try_run(check[0], &[&check[1..], &[copy.to_str().unwrap()]].concat()).0 == 0
+    };
+    let makers: [(&str, &str, &[&str], u64); 2] = [
+        (
+            "XFS",
+            "partclone.xfs",
+            &["mkfs.xfs", "--unsupported", "-q", "-f"],
+            64,
+        ),
+        (
+            "btrfs",
+            "partclone.btrfs",
+            &["mkfs.btrfs", "-q", "-f", "-n", "4096"],
+            160,
+        ),
+    ];
+    let mut table = Vec::new();
+    for (name, program, maker, megabytes) in makers {
+        let _ = fs::remove_file(&image);
+        make_image(&image, megabytes << 20);
+        run(maker[0], &[&maker[1..], &[image.to_str().unwrap()]].concat());
+        {
+            let mount = Mount::new(&image, &folder, "rw");
+            // Enough names for trees of several levels, and the log's own blocks.
+            for index in 0..1500 {
+                fs::write(
+                    mount.path().join(format!("a-rather-long-name-of-a-file-{index}")),
+                    [1; 900],
+                )
+                .unwrap();
+            }
+            run("sync", &["-f", folder.to_str().unwrap()]);
+            let path = mount.path().join("file");
+            fs::write(&path, &content).unwrap();
+            fs::File::open(&path).unwrap().sync_all().unwrap();
+            run(
+                "cp",
+                &[
+                    "--sparse=always",
+                    image.to_str().unwrap(),
+                    cut_off.to_str().unwrap(),
+                ],
+            );
+        }
+        for (state, image) in [("unmounted", &image), ("cut off after fsync", &cut_off)] {
+            let theirs = by_partclone(program, image, scratch.path(), &file_is_whole);
+            table.push((
+                format!("{name}, {state}"),
+                by_us(image, scratch.path(), &file_is_whole),
+                theirs,
+            ));
+        }
+    }
+    println!("{:30} {:10} partclone {}", "", "Amorce", partclone_version());
+    for (name, ours, theirs) in &table {
+        println!("{name:30} {:10} {theirs:?}", format!("{ours:?}"));
+    }
+    assert!(table.iter().all(|(_, ours, _)| *ours == Fate::Kept));
 }
 
 fn partclone_version() -> String {

@@ -13,7 +13,6 @@
 //! mount as the original would have.
 
 mod bitmap;
-mod checksum;
 mod files;
 mod group;
 mod inode;
@@ -21,7 +20,7 @@ mod journal;
 mod superblock;
 mod tree;
 
-use super::{Kind, Mapped, Mapping, Outcome, Ranges, Volume, volume::field};
+use super::{Kind, Mapped, Mapping, Outcome, Ranges, Volume, checksum, volume::field};
 use bitmap::Trust;
 use files::ExtFiles;
 use journal::{Journal, Overlay};

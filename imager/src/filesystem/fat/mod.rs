@@ -18,7 +18,7 @@ mod tree;
 use super::{Kind, Mapped, Mapping, Outcome, Ranges, RangesBuilder, Volume, volume::field};
 use boot::{Boot, Width};
 use directory::FatFiles;
-pub(super) use tree::{is_same_ignoring_case, open_tree};
+pub(super) use tree::{is_same_ignoring_case, open_tree, unix_ms};
 
 /// How much of a FAT is looked at in one go; a whole number of entries of every width.
 const PIECE_BYTES: u64 = 96 << 10;

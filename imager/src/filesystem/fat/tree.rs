@@ -309,7 +309,7 @@ fn short_name(entry: &[u8]) -> String {
     }
 }
 
-fn unix_ms(date: u16, time: u16) -> Option<i64> {
+pub(in crate::filesystem) fn unix_ms(date: u16, time: u16) -> Option<i64> {
     let (year, month, day) = (
         1980 + i64::from(date >> 9),
         i64::from(date >> 5 & 15),

@@ -1,10 +1,10 @@
-//! The two checksums of ext4: CRC-32C (Castagnoli, reflected 0x82F63B78) and CRC-16 (reflected 0xA001), both as running
-//! values, without the usual final complement.
+//! Checksums of filesystems: CRC-32C (Castagnoli, reflected 0x82F63B78) of ext4, XFS and btrfs, and CRC-16 (reflected
+//! 0xA001) of older ext4, both as running values, without the usual final complement.
 
 const CRC32C: [[u32; 256]; 8] = crc32c_tables();
 const CRC16: [u16; 256] = crc16_table();
 
-/// Continues a CRC-32C. ext4 begins with all ones.
+/// Continues a CRC-32C. All begin with all ones; XFS and btrfs complement the end.
 pub(super) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
     let mut crc = seed;
     let (words, rest) = bytes.as_chunks::<8>();
@@ -25,7 +25,7 @@ pub(super) fn crc32c(seed: u32, bytes: &[u8]) -> u32 {
     crc
 }
 
-/// Continues a CRC-16. ext4 begins with all ones.
+/// Continues a CRC-16. All begin with all ones; XFS and btrfs complement the end.
 pub(super) fn crc16(seed: u16, bytes: &[u8]) -> u16 {
     bytes.iter().fold(seed, |crc, byte| {
         crc >> 8 ^ CRC16[usize::from((crc ^ u16::from(*byte)) & 0xFF)]
