@@ -11,7 +11,7 @@
 //! them, and leaves it to whoever writes files elsewhere to judge whether a name is harmless: see `contents::extract`.
 //! Loops of folders are possible on a hostile disk; whoever walks remembers the folders that were visited.
 
-use super::{Kind, Volume, exfat, ext4, fat, identify, ntfs, xfs};
+use super::{Kind, Volume, btrfs, exfat, ext4, fat, identify, ntfs, xfs};
 use crate::{
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
@@ -126,6 +126,7 @@ pub fn open_tree<'a>(disk: &'a dyn ReadAt, partition: Range<u64>) -> Result<Box<
         Kind::Ext => ext4::open_tree(volume),
         Kind::Fat12 | Kind::Fat16 | Kind::Fat32 => fat::open_tree(volume),
         Kind::Ntfs => ntfs::open_tree(volume),
+        Kind::Btrfs => btrfs::open_tree(volume),
         Kind::Exfat => exfat::open_tree(volume),
         Kind::Xfs => xfs::open_tree(volume),
         other => Err(format!("the files of this kind are not read: {other}")),

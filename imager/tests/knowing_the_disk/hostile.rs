@@ -7,7 +7,8 @@ use crate::{
     xfs::write_prototype,
 };
 use imager::{
-    filesystem::{Outcome, map},
+    disk::ReadAt,
+    filesystem::{Kind, Outcome, map, open_tree},
     partition::{Table, read_table, relocate_backup},
 };
 use proptest::prelude::*;
@@ -177,6 +178,9 @@ fn survive(disk: &[u8], partition: std::ops::Range<u64>) -> bool {
         return false;
     };
     check_shape(&mapped, partition.clone());
+    if matches!(mapping.kind, Kind::Xfs | Kind::Btrfs | Kind::Exfat) {
+        look_around(&disk, partition.clone());
+    }
     let mut extents = 0u64;
     let _ = mapped.files.walk(&disk, &mut |extent| {
         assert!(extent.disk_offset >= partition.start);
@@ -189,6 +193,38 @@ fn survive(disk: &[u8], partition: std::ops::Range<u64>) -> bool {
         }
     });
     true
+}
+
+/// Lists folders and reads the beginnings of files, some hundreds of them.
+fn look_around(disk: &dyn ReadAt, partition: std::ops::Range<u64>) {
+    let Ok(tree) = open_tree(disk, partition) else {
+        return;
+    };
+    let mut waiting = vec![tree.root()];
+    let mut left = 300;
+    while let Some(node) = waiting.pop() {
+        let Ok(metadata) = tree.metadata(node) else {
+            continue;
+        };
+        let _ = tree.link_target(node);
+        if let Ok(file) = tree.open(node) {
+            let mut bytes = vec![0; usize::try_from(metadata.length_bytes.min(5000)).unwrap()];
+            let _ = file.read_exact_at(&mut bytes, 0);
+            let _ = file.next_data(metadata.length_bytes / 2);
+        }
+        let _ = tree.list(node, &mut |entry| {
+            waiting.push(entry.node);
+            left -= 1;
+            if left > 0 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        if left <= 0 {
+            return;
+        }
+    }
 }
 
 /// Where structure is: the beginning, mostly; and a value that is often an edge.

@@ -19,8 +19,9 @@ mod fat;
 mod harness;
 mod hostile;
 mod inspection;
-mod logical;
 mod large;
+mod logical;
+
 mod ntfs;
 mod other;
 mod peer;

@@ -13,6 +13,7 @@
 
 mod chunk;
 mod files;
+mod folders;
 mod hash;
 mod superblock;
 mod tree;
@@ -21,6 +22,7 @@ mod used;
 use super::{Kind, Mapped, Mapping, Outcome, Ranges, Volume, volume::field};
 use chunk::Chunks;
 use files::BtrfsFiles;
+pub(super) use folders::open_tree;
 use superblock::Superblock;
 use tree::Reader;
 

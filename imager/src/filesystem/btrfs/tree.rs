@@ -18,7 +18,7 @@
 
 use super::{Chunks, Superblock, superblock::Root};
 use crate::filesystem::{Volume, volume::field};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 const HEADER_BYTES: usize = 101;
 const LEAF_ENTRY_BYTES: usize = 25;
@@ -34,6 +34,17 @@ pub(super) struct Key {
 }
 
 impl Key {
+    const FIRST: Self = Self {
+        object: 0,
+        kind: 0,
+        offset: 0,
+    };
+    const LAST: Self = Self {
+        object: u64::MAX,
+        kind: u8::MAX,
+        offset: u64::MAX,
+    };
+
     fn read(bytes: &[u8]) -> Self {
         Self {
             object: field::le64(bytes, 0),
@@ -75,12 +86,24 @@ impl Reader<'_> {
     /// Visits all items of a tree in order. Every node is checked: checksum, place, generation, level, order of keys, and
     /// the tree it was made for, if it is given. What is wrong ends the walk with an error.
     pub(super) fn walk(&self, root: Root, owner: Option<u64>, visitor: &mut dyn Visitor) -> Flow {
+        self.walk_between(root, owner, Key::FIRST..=Key::LAST, visitor)
+    }
+
+    /// As [`Self::walk`], only the items whose keys are in a range; nodes that cannot hold any are not read.
+    pub(super) fn walk_between(
+        &self,
+        root: Root,
+        owner: Option<u64>,
+        range: RangeInclusive<Key>,
+        visitor: &mut dyn Visitor,
+    ) -> Flow {
         if root.level > LEVEL_MAX {
             return Err(format!("a tree of {} levels", root.level));
         }
         let mut walk = Walk {
             reader: self,
             owner,
+            range,
             previous: None,
             visitor,
         };
@@ -120,6 +143,7 @@ impl Reader<'_> {
 struct Walk<'a> {
     reader: &'a Reader<'a>,
     owner: Option<u64>,
+    range: RangeInclusive<Key>,
     previous: Option<Key>,
     visitor: &'a mut dyn Visitor,
 }
@@ -143,36 +167,33 @@ impl Walk<'_> {
         if first.is_some_and(|first| first != Key::read(body)) {
             return Err(format!("the node at {} begins with another key", root.address));
         }
-        for entry in body.chunks_exact(entry_bytes).take(entries) {
+        for index in 0..entries {
+            let entry = &body[index * entry_bytes..(index + 1) * entry_bytes];
             let key = Key::read(entry);
+            // Also among those whose contents are passed over.
+            if self.previous.is_some_and(|previous| previous >= key) {
+                return Err(format!(
+                    "the keys of the node at {} are out of order",
+                    root.address
+                ));
+            }
+            if key > *self.range.end() {
+                break;
+            }
             let flow = if is_leaf {
-                if self.previous.is_some_and(|previous| previous >= key) {
-                    return Err(format!(
-                        "the keys of the node at {} are out of order",
-                        root.address
-                    ));
-                }
                 self.previous = Some(key);
-                let start = usize::try_from(field::le32(entry, 17)).unwrap_or(usize::MAX);
-                let length = usize::try_from(field::le32(entry, 21)).unwrap_or(usize::MAX);
-                let item = start
-                    .checked_add(length)
-                    .and_then(|end| body.get(start..end))
-                    .ok_or_else(|| format!("an item of the node at {} is outside it", root.address))?;
-                self.visitor.item(key, item)?
+                self.leaf_entry(root, body, entry, key)?
             } else {
+                // What is before the next key is all that can be below.
+                let next = (index + 1 < entries).then(|| Key::read(&body[(index + 1) * entry_bytes..]));
+                if next.is_some_and(|next| next <= *self.range.start()) {
+                    continue;
+                }
                 let child = Root {
                     address: field::le64(entry, 17),
                     level: root.level - 1,
                     generation: field::le64(entry, 25),
                 };
-                // Also among those whose contents are passed over.
-                if self.previous.is_some_and(|previous| previous >= key) {
-                    return Err(format!(
-                        "the keys of the node at {} are out of order",
-                        root.address
-                    ));
-                }
                 self.step(child, Some(key))?
             };
             if flow.is_break() {
@@ -180,5 +201,18 @@ impl Walk<'_> {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn leaf_entry(&mut self, root: Root, body: &[u8], entry: &[u8], key: Key) -> Flow {
+        let start = usize::try_from(field::le32(entry, 17)).unwrap_or(usize::MAX);
+        let length = usize::try_from(field::le32(entry, 21)).unwrap_or(usize::MAX);
+        let item = start
+            .checked_add(length)
+            .and_then(|end| body.get(start..end))
+            .ok_or_else(|| format!("an item of the node at {} is outside it", root.address))?;
+        if key < *self.range.start() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.visitor.item(key, item)
     }
 }

@@ -9,6 +9,7 @@
 //! kind  object             offset            item
 //!  108  inode              place in the file 20 kind, 1 stored, 2 reserved; 21 logical address u64; 29 length u64
 //!  132  tree               0, or a subvolume 160 generation u64; 176 logical address u64; 216 references u32; 238 level
+//!  144  tree               tree it hangs in  0 folder u64
 //!  168  logical address    length            an extent
 //!  169  logical address    level             a node
 //!  216  1                  number            a device
@@ -25,7 +26,8 @@ use crate::filesystem::{Ranges, RangesBuilder, Volume, volume::field};
 use std::ops::{ControlFlow, Range};
 
 pub(super) const KIND_FILE_EXTENT: u8 = 108;
-const KIND_ROOT: u8 = 132;
+pub(super) const KIND_ROOT: u8 = 132;
+const KIND_ROOT_PARENT: u8 = 144;
 const KIND_EXTENT: u8 = 168;
 const KIND_NODE: u8 = 169;
 const KIND_DEVICE: u8 = 216;
@@ -33,7 +35,7 @@ const KIND_CHUNK: u8 = 228;
 const TREE_ROOTS: u64 = 1;
 const TREE_EXTENTS: u64 = 2;
 const TREE_CHUNKS: u64 = 3;
-const TREE_FILES: u64 = 5;
+pub(super) const TREE_FILES: u64 = 5;
 const TREE_LOG: u64 = u64::MAX - 5;
 /// Subvolumes are numbered from here, up to 256 below the highest number.
 const FIRST_SUBVOLUME: u64 = 256;
@@ -50,6 +52,8 @@ const LOG_MAX: usize = 1 << 20;
 pub(super) struct Subvolume {
     pub number: u64,
     pub root: Root,
+    /// The subvolume and the folder in it that it hangs in. In a snapshot of that subvolume it does not.
+    pub parent: Option<(u64, u64)>,
 }
 
 /// What the root tree names.
@@ -102,8 +106,13 @@ pub(super) fn read_roots(reader: &Reader<'_>) -> Result<Roots, String> {
                     subvolumes.push(Subvolume {
                         number: key.object,
                         root,
+                        parent: None,
                     });
                 }
+            } else if let (KIND_ROOT_PARENT, Some(last)) = (key.kind, subvolumes.last_mut())
+                && last.number == key.object
+            {
+                last.parent = Some((key.offset, field::le64(item, 0)));
             }
             Ok(ControlFlow::Continue(()))
         },
