@@ -122,7 +122,7 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "relay",
         proves: "a machine behind a router that relays DHCP boots our script",
-        daily: false,
+        daily: true,
         play: boot_ways::relay,
     },
     Scenario {
@@ -134,13 +134,13 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "same-host-dhcp",
         proves: "beside a DHCP server on the appliance's own machine a machine gets its address and boots our script",
-        daily: false,
+        daily: true,
         play: boot_ways::same_host_dhcp,
     },
     Scenario {
         name: "learned-fallback",
         proves: "a firmware that ignores the first offer is offered the next, and its sisters get what worked at once",
-        daily: false,
+        daily: true,
         play: boot_ways::learned_fallback,
     },
     Scenario {
