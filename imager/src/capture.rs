@@ -5,7 +5,7 @@ pub mod cut;
 mod extents;
 mod manifest;
 mod pipeline;
-mod plan;
+pub(crate) mod plan;
 
 use crate::{
     confine::confined,

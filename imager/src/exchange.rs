@@ -55,6 +55,14 @@ pub trait ChunkSource: Send + Sync {
         wanted: &[ChunkId],
         deliver: &mut dyn FnMut(EncodedFrame) -> Result<()>,
     ) -> Result<()>;
+
+    /// How many bytes [`ChunkSource::fetch`] would deliver for them; `None` if the source does not tell.
+    ///
+    /// # Errors
+    /// The source lacks one of them.
+    fn stored_len(&self, _segment: SegmentId, _wanted: &[ChunkId]) -> Result<Option<u64>> {
+        Ok(None)
+    }
 }
 
 /// Where a restore gets the manifest.

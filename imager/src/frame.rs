@@ -312,12 +312,21 @@ impl EncodedFrame {
     /// # Errors
     /// A payload that does not decode, or a chunk that is not what its id says.
     pub fn decode(&self) -> Result<DecodedFrame> {
+        self.decode_into(Vec::new())
+    }
+
+    /// The same in the memory of a buffer that is no longer wanted: [`DecodedFrame::into_plain`] gives it back.
+    ///
+    /// # Errors
+    /// See [`EncodedFrame::decode`].
+    pub fn decode_into(&self, mut plain: Vec<u8>) -> Result<DecodedFrame> {
         let payload = &self.bytes[self.header.table_end()..];
-        let plain = if self.header.compressed {
-            decompress(payload, self.header.plain_len as usize)?
+        plain.clear();
+        if self.header.compressed {
+            decompress(payload, self.header.plain_len as usize, &mut plain)?;
         } else {
-            payload.to_vec()
-        };
+            plain.extend_from_slice(payload);
+        }
         let decoded = DecodedFrame {
             plain,
             chunks: self.header.chunks.clone(),
@@ -349,6 +358,12 @@ impl DecodedFrame {
         &self.plain
     }
 
+    /// The same, without copying.
+    #[must_use]
+    pub fn into_plain(self) -> Vec<u8> {
+        self.plain
+    }
+
     /// The chunks with their plain bytes, in the frame's order.
     pub fn iter(&self) -> impl Iterator<Item = (ChunkId, &[u8])> {
         let mut start = 0usize;
@@ -360,7 +375,7 @@ impl DecodedFrame {
     }
 }
 
-fn decompress(payload: &[u8], plain_len: usize) -> Result<Vec<u8>> {
+fn decompress(payload: &[u8], plain_len: usize, plain: &mut Vec<u8>) -> Result<()> {
     thread_local! {
         static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
     }
@@ -378,18 +393,18 @@ fn decompress(payload: &[u8], plain_len: usize) -> Result<Vec<u8>> {
                 zstd::bulk::Decompressor::new().map_err(|error| Error::io("setting up zstd", error))?,
             ),
         };
-        // The buffer bounds what a hostile payload can expand to, whatever it declares.
-        let mut plain = vec![0; plain_len];
+        // The buffer's capacity bounds what a hostile payload can expand to, whatever it declares.
+        plain.reserve_exact(plain_len);
         let length = decompressor
-            .decompress_to_buffer(payload, &mut plain[..])
+            .decompress_to_buffer(payload, plain)
             .map_err(failed)?;
         if length != plain_len {
             return Err(Error::new(
                 ErrorKind::Damaged,
-                "frame is damaged: its payload is shorter than it declares",
+                "frame is damaged: its payload is not as long as it declares",
             ));
         }
-        Ok(plain)
+        Ok(())
     })
 }
 

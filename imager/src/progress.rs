@@ -1,6 +1,9 @@
 //! How far a long operation has come, and the wish to stop it.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    restore::Estimate,
+};
 
 /// What a capture or restore is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +45,9 @@ impl Phase {
 pub trait Progress: Send + Sync {
     /// The operation is in this phase and has `done` of `total` bytes of it behind it.
     fn report(&self, phase: Phase, done: u64, total: u64);
+
+    /// A restore is about to begin writing, and this is what it expects.
+    fn estimate(&self, _estimate: &Estimate) {}
 
     /// Whether to stop at the next safe point.
     fn cancelled(&self) -> bool {

@@ -3,8 +3,9 @@
 //! ```text
 //! check the signature → refuse what cannot work → compare (read and hash the target where the manifest has something)
 //!   nothing differs: done, nothing written
+//! look for content that only moved on the target → estimate
 //! zero both tables → flush → zero the heads of the partitions that will be written → flush
-//!   → fetch, verify, write the rest → flush → read back
+//!   → copy what moved → fetch, verify, write the rest → flush → read back
 //!   → heads → flush → backup table → flush → primary table → flush → read back
 //! ```
 //!
@@ -12,7 +13,9 @@
 //! power cut never leaves a disk that boots half a system. The next run finds by comparing what is already right.
 
 mod compare;
+mod estimate;
 mod manifest;
+mod moved;
 mod table;
 mod write;
 
@@ -24,7 +27,9 @@ use crate::{
     signature::PublicKey,
     target::Target,
 };
+pub use estimate::Estimate;
 use manifest::{Entries, Marks, Role};
+use moved::Moves;
 use protocol::{
     MasterRef,
     job::ReadBack,
@@ -71,6 +76,8 @@ pub struct Restored {
     pub root: Root,
     /// What it took.
     pub counts: RestoreCounts,
+    /// What was expected before the first write.
+    pub estimate: Estimate,
     /// What a person should know: "the disk is larger; its backup table was put at its end".
     pub notes: Vec<String>,
 }
@@ -90,6 +97,8 @@ pub struct RestoreCounts {
     pub bytes_stored: u64,
     /// Bytes written, zeros included.
     pub bytes_written: u64,
+    /// Of these, bytes that the target held elsewhere already.
+    pub bytes_copied: u64,
     /// Chunks in all.
     pub chunks: u64,
     /// Chunks that the target lacked.
@@ -132,16 +141,32 @@ pub fn restore(
         target,
         entries: Entries::new(source, &root),
         needed: Marks::new(root.segments.len()),
+        moved: Marks::new(root.segments.len()),
         workers: worker_count(options.workers),
         progress,
         counters: Counters::default(),
     };
     let mut notes = Vec::new();
+    let mut estimate = Estimate {
+        bytes_used: root.bytes_used.get(),
+        ..Estimate::default()
+    };
     let differences = run.compare()?;
     let tables = TableImage::make(&run, &differences)?;
     notes.extend(tables.notes.iter().cloned());
     if differences.anything || tables.differ {
-        let wiped = run.invalidate(&root, &differences)?;
+        let moves = if differences.anything {
+            run.find_moved()?
+        } else {
+            Moves::default()
+        };
+        let (of_tables, heads) = run.to_wipe(&root, &differences);
+        let wiped = joined(of_tables.iter().chain(&heads));
+        estimate = run.estimate(&wiped)?;
+        progress.estimate(&estimate);
+        run.invalidate(&of_tables, &heads)?;
+        run.copy_moved(&moves)?;
+        drop(moves);
         run.write(Role::Body, &wiped)?;
         progress.report(Phase::Flushing, 0, 0);
         target.flush()?;
@@ -162,12 +187,18 @@ pub fn restore(
         bytes_new: count(&counters.bytes_new),
         bytes_stored: count(&counters.bytes_stored),
         bytes_written: count(&counters.bytes_written),
+        bytes_copied: count(&counters.bytes_copied),
         chunks: root.chunks,
         chunks_new: count(&counters.chunks_new),
         seconds: begun.elapsed().as_secs_f64(),
     };
     drop(run);
-    Ok(Restored { root, counts, notes })
+    Ok(Restored {
+        root,
+        counts,
+        estimate,
+        notes,
+    })
 }
 
 /// A restore that is under way.
@@ -177,6 +208,8 @@ struct Run<'a> {
     entries: Entries<'a>,
     /// What has to be written.
     needed: Marks,
+    /// Of that, what is copied on the target and not fetched.
+    moved: Marks,
     workers: usize,
     progress: &'a dyn Progress,
     counters: Counters,
@@ -188,6 +221,7 @@ struct Counters {
     bytes_new: AtomicU64,
     bytes_stored: AtomicU64,
     bytes_written: AtomicU64,
+    bytes_copied: AtomicU64,
     chunks_new: AtomicU64,
     /// Bytes that have to be written.
     bytes_needed: AtomicU64,
@@ -238,9 +272,9 @@ fn check_target(root: &Root, target: &dyn Target) -> Result<()> {
 }
 
 impl Run<'_> {
-    /// Makes the target boot nothing: both tables, then the heads of the partitions that will be written. Gives the
-    /// ranges that were zeroed: whatever the manifest has there must be written, even if it was right before.
-    fn invalidate(&self, root: &Root, differences: &Differences) -> Result<Vec<ByteRange>> {
+    /// What is zeroed so that the target boots nothing: both tables, and the heads of the partitions that will be
+    /// written. Whatever the manifest has there must be written, even if it was right before.
+    fn to_wipe(&self, root: &Root, differences: &Differences) -> (Vec<ByteRange>, Vec<ByteRange>) {
         let size = self.target.len();
         let sector = u64::from(root.sector_size);
         let end = size - size % sector.max(1);
@@ -265,33 +299,27 @@ impl Run<'_> {
             .map(|(partition, _)| {
                 partition.start..partition.start.saturating_add(partition.head.get()).min(size)
             });
-        let mut wiped = Vec::new();
-        let mut wipe = |range: Range<u64>| -> Result<()> {
-            if range.start < range.end {
-                self.target.zero_range(range.clone())?;
-                wiped.push(ByteRange {
+        let ranges = |list: Vec<Range<u64>>| {
+            list.into_iter()
+                .filter(|range| range.start < range.end)
+                .map(|range| ByteRange {
                     start: range.start,
                     length: range.end - range.start,
-                });
-            }
-            Ok(())
+                })
+                .collect()
         };
-        tables.into_iter().try_for_each(&mut wipe)?;
-        self.target.flush()?;
-        heads.into_iter().try_for_each(&mut wipe)?;
-        self.target.flush()?;
-        wiped.sort_unstable_by_key(|range| range.start);
-        // One list without overlaps: it is searched for every entry.
-        let mut joined: Vec<ByteRange> = Vec::new();
-        for range in wiped {
-            match joined.last_mut() {
-                Some(last) if range.start <= last.end() => {
-                    last.length = last.end().max(range.end()) - last.start
-                }
-                _ => joined.push(range),
+        (ranges(tables), ranges(heads.collect()))
+    }
+
+    /// Makes the target boot nothing.
+    fn invalidate(&self, tables: &[ByteRange], heads: &[ByteRange]) -> Result<()> {
+        for ranges in [tables, heads] {
+            for range in ranges {
+                self.target.zero_range(range.start..range.end())?;
             }
+            self.target.flush()?;
         }
-        Ok(joined)
+        Ok(())
     }
 
     /// Whether anything in a segment has to be written: if not, it is not even fetched again.
@@ -307,6 +335,22 @@ impl Run<'_> {
         );
         written && (self.needed.get(segment, entry.index) || is_wiped(entry, wiped))
     }
+}
+
+/// One list without overlaps: it is searched for every entry.
+fn joined<'a>(ranges: impl Iterator<Item = &'a ByteRange>) -> Vec<ByteRange> {
+    let mut sorted: Vec<ByteRange> = ranges.copied().collect();
+    sorted.sort_unstable_by_key(|range| range.start);
+    let mut joined: Vec<ByteRange> = Vec::new();
+    for range in sorted {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end() => {
+                last.length = last.end().max(range.end()) - last.start;
+            }
+            _ => joined.push(range),
+        }
+    }
+    joined
 }
 
 fn is_wiped(entry: &manifest::Placed, wiped: &[ByteRange]) -> bool {

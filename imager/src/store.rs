@@ -214,6 +214,17 @@ impl Store {
         }
     }
 
+    /// The frames that hold these chunks.
+    fn frames_of(&self, wanted: &[ChunkId]) -> Result<BTreeMap<(u32, u32), Vec<ChunkId>>> {
+        let index = self.index();
+        let mut frames: BTreeMap<(u32, u32), Vec<ChunkId>> = BTreeMap::new();
+        for id in wanted {
+            let place = index.find(id).ok_or_else(|| lacks_chunk(id))?;
+            frames.entry((place.pack, place.frame)).or_default().push(*id);
+        }
+        Ok(frames)
+    }
+
     /// Appends a frame to the growing pack and finishes the pack if it is long enough. With `move_chunks` its chunks are
     /// looked for here from now on, even if they lie elsewhere, too.
     fn append_frame(&self, frame: &EncodedFrame, move_chunks: bool) -> Result<()> {
@@ -379,14 +390,7 @@ impl ChunkSource for Store {
     ) -> Result<()> {
         let mut wanted = wanted.to_vec();
         for turn in 1.. {
-            let mut frames: BTreeMap<(u32, u32), Vec<ChunkId>> = BTreeMap::new();
-            {
-                let index = self.index();
-                for id in &wanted {
-                    let place = index.find(id).ok_or_else(|| lacks_chunk(id))?;
-                    frames.entry((place.pack, place.frame)).or_default().push(*id);
-                }
-            }
+            let frames = self.frames_of(&wanted)?;
             wanted.clear();
             for ((pack, frame), ids) in frames {
                 let place = Location { pack, frame };
@@ -410,6 +414,15 @@ impl ChunkSource for Store {
             }
         }
         Ok(())
+    }
+
+    fn stored_len(&self, _segment: SegmentId, wanted: &[ChunkId]) -> Result<Option<u64>> {
+        let frames = self.frames_of(wanted)?;
+        let index = self.index();
+        let len = |pack: u32, frame: u32| Some(u64::from(index.pack(pack)?.frames.get(frame as usize)?.1));
+        Ok(Some(
+            frames.keys().filter_map(|(pack, frame)| len(*pack, *frame)).sum(),
+        ))
     }
 }
 

@@ -223,6 +223,8 @@ fn make_linux(image: &Path, place: Extent, groups: &[Vec<&str>], cache: &Path) -
         ));
     }
     run(install.arg("bookworm").arg(mounted.path()).arg(sources(cache)))?;
+    // What was removed counts as free only when that is written out.
+    run(command(["sync", "--file-system"]).arg(mounted.path()))?;
     run(command(["fstrim"]).arg(mounted.path()))?;
     Ok(())
 }

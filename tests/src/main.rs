@@ -95,9 +95,12 @@ enum Command {
         /// Names all measurements.
         #[arg(long)]
         list: bool,
-        /// How often; the best counts.
-        #[arg(long, default_value_t = 3)]
+        /// How many rounds; medians count.
+        #[arg(long, default_value_t = 5)]
         times: u32,
+        /// On small masters, and fail if a figure is far from what was asked for.
+        #[arg(long)]
+        small: bool,
     },
     /// Makes master A, or another one, unless it is in the cache, and prints where it is.
     Master {
@@ -190,8 +193,11 @@ fn run() -> Result<bool> {
             println!("{:<18} {}", "boot", bench::boot::MEASURES);
             Ok(true)
         }
-        Command::Bench { name, times, .. } => {
-            bench::play(&name.unwrap_or_default(), &tools, times).map(|()| true)
+        Command::Bench {
+            name, times, small, ..
+        } => {
+            process::end_orderly_on_signals()?;
+            bench::play(&name.unwrap_or_default(), &tools, bench::Order { times, small }).map(|()| true)
         }
         Command::Run {
             names,

@@ -60,10 +60,10 @@ pub fn run(places: &Places, node: &Node, full: bool) -> Result<bool> {
             scenarios.arg("--full");
         }
         sum.command("scenarios", &mut scenarios)?;
-        // Once each, so that no measurement rots.
-        for name in ["capture", "restore"] {
+        // Once each and small, so that no measurement rots.
+        for name in ["capture", "recapture", "second-master", "restore", "delta"] {
             let mut bench = lab::command(places, node);
-            bench.args(["bench", name, "--times", "1"]);
+            bench.args(["bench", name, "--small", "--times", "1"]);
             sum.command(&format!("bench: {name}"), &mut bench)?;
         }
     } else {

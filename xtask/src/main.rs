@@ -59,6 +59,12 @@ enum Command {
         /// Name all measurements.
         #[arg(long)]
         list: bool,
+        /// How many rounds; medians count.
+        #[arg(long, default_value_t = 5)]
+        times: u32,
+        /// On small masters, and fail if a figure is far from what was asked for.
+        #[arg(long)]
+        small: bool,
     },
     /// Feed a parser with whatever makes it go new ways.
     Fuzz {
@@ -104,7 +110,17 @@ fn run(command: Command) -> Result<bool> {
         Command::Lab { list: true, .. } => lab(&["list".as_ref()]),
         Command::Lab { name, .. } => lab(&["run".as_ref(), name.unwrap_or_default().as_ref()]),
         Command::Bench { list: true, .. } => lab(&["bench".as_ref(), "--list".as_ref()]),
-        Command::Bench { name, .. } => lab(&["bench".as_ref(), name.unwrap_or_default().as_ref()]),
+        Command::Bench {
+            name, times, small, ..
+        } => {
+            let mut words = vec![
+                "bench".to_owned(),
+                name.unwrap_or_default(),
+                format!("--times={times}"),
+            ];
+            words.extend(small.then(|| "--small".to_owned()));
+            lab(&words.iter().map(AsRef::as_ref).collect::<Vec<_>>())
+        }
         Command::Fuzz { list: true, .. } => {
             println!("{}", fuzz::Fuzzer::build(&places)?.targets()?.join("\n"));
             Ok(true)

@@ -3,7 +3,7 @@
 use imager::{
     capture::CaptureCounts,
     inspect::Inspection,
-    restore::RestoreCounts,
+    restore::{Estimate, RestoreCounts},
     store::{Collected, MasterVersion, Stats, VerifyReport},
 };
 use protocol::manifest::Root;
@@ -55,6 +55,7 @@ pub(super) struct RestoreAnswer {
     pub(super) version: u32,
     #[serde(flatten)]
     pub(super) counts: RestoreCounts,
+    pub(super) estimate: Estimate,
     pub(super) notes: Vec<String>,
 }
 

@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use imager::{
     Error, Phase, Progress,
+    restore::Estimate,
     store::{MasterVersionState, VerifyReport},
 };
 use protocol::manifest::PartitionState;
@@ -53,6 +54,32 @@ impl Progress for Terminal {
         );
         self.shown.store(true, Ordering::Relaxed);
     }
+
+    fn estimate(&self, estimate: &Estimate) {
+        let clear = if self.shown.load(Ordering::Relaxed) {
+            "\r\x1b[K"
+        } else {
+            ""
+        };
+        eprintln!("{clear}imager: {}", expected(estimate));
+    }
+}
+
+/// What a restore expects to do, in one sentence.
+fn expected(estimate: &Estimate) -> String {
+    let wire = match estimate.bytes_fetched {
+        Some(bytes) => format!("{} over the wire", size(bytes)),
+        None => format!("at most {} over the wire", size(estimate.bytes_new)),
+    };
+    let copied = match estimate.bytes_copied {
+        0 => String::new(),
+        bytes => format!(", {} of it copied from elsewhere on the disk", size(bytes)),
+    };
+    format!(
+        "{} of {} will be written{copied}, {wire}",
+        size(estimate.bytes_written),
+        size(estimate.bytes_used)
+    )
 }
 
 impl Drop for Terminal {

@@ -107,6 +107,7 @@ fn restore_disk(arguments: &Restore) -> Result<Answer> {
         name: root.name.to_string(),
         version: root.version,
         counts: restored.counts,
+        estimate: restored.estimate,
         notes: restored.notes,
     }))
 }

@@ -3,9 +3,16 @@
 use crate::{
     error::{Error, ErrorKind, Result},
     exchange::{ManifestSource, fetch_segment},
+    store::folder::lock,
 };
-use protocol::manifest::{ByteRange, EntryKind, Root, Segment, SegmentId};
-use std::sync::atomic::{AtomicU64, Ordering};
+use protocol::manifest::{ByteRange, Entry, EntryKind, Root, Segment, SegmentId};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// When an entry is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +33,18 @@ pub(super) struct Entries<'a> {
     starts: Vec<u64>,
     tables: Vec<ByteRange>,
     heads: Vec<ByteRange>,
+    /// Segments that were fetched and checked, as long as there is room: a restore walks them several times.
+    kept: Mutex<Kept>,
 }
+
+#[derive(Default)]
+struct Kept {
+    segments: HashMap<usize, Arc<Segment>>,
+    bytes: usize,
+}
+
+/// Bytes of segments that are kept: those of a disk with about half a million chunks.
+const KEPT_MAX: usize = 24 << 20;
 
 /// An entry with everything that concerns it.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +83,7 @@ impl<'a> Entries<'a> {
             starts,
             tables,
             heads,
+            kept: Mutex::default(),
         }
     }
 
@@ -85,7 +104,20 @@ impl<'a> Entries<'a> {
                 format!("manifest segment {}: {why}", reference.id),
             )
         };
-        let segment = fetch_segment(self.source, &reference, self.starts[number])?;
+        let kept = lock(&self.kept).segments.get(&number).map(Arc::clone);
+        let segment = match kept {
+            Some(segment) => segment,
+            None => {
+                let segment = Arc::new(fetch_segment(self.source, &reference, self.starts[number])?);
+                let bytes = segment.entries.len() * size_of::<Entry>();
+                let mut kept = lock(&self.kept);
+                if kept.bytes + bytes <= KEPT_MAX {
+                    kept.bytes += bytes;
+                    kept.segments.insert(number, Arc::clone(&segment));
+                }
+                segment
+            }
+        };
         segment
             .ranges()
             .enumerate()
@@ -154,6 +186,12 @@ impl Marks {
                 .collect()
         });
         words[entry / 64].fetch_or(1 << (entry % 64), Ordering::Relaxed);
+    }
+
+    pub(super) fn clear(&self, segment: usize, entry: usize) {
+        if let Some(words) = self.0[segment].get() {
+            words[entry / 64].fetch_and(!(1 << (entry % 64)), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn get(&self, segment: usize, entry: usize) -> bool {

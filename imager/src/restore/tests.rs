@@ -60,6 +60,16 @@ fn other_disk() -> Vec<u8> {
     })
 }
 
+/// The master's partitions with everything in them some blocks further on.
+fn shifted_disk() -> Vec<u8> {
+    let mut disk = master_disk();
+    for (first, end) in PARTITIONS {
+        let bytes = &mut disk[usize::try_from(first * 512).unwrap()..usize::try_from(end * 512).unwrap()];
+        bytes.rotate_right(10 * 4096);
+    }
+    disk
+}
+
 /// Everything that has to be there: from the first byte to the end of the last partition, and the tables.
 fn is_whole(disk: &[u8], master: &[u8]) -> bool {
     let tables = usize::try_from(15000 * 512u64).unwrap();
@@ -121,6 +131,42 @@ fn only_what_differs_is_fetched_and_written() {
 }
 
 #[test]
+fn what_only_moved_on_the_disk_is_copied_there_and_not_fetched() {
+    struct Told(std::sync::Mutex<Option<Estimate>>);
+    impl Progress for Told {
+        fn report(&self, _phase: Phase, _done: u64, _total: u64) {}
+        fn estimate(&self, estimate: &Estimate) {
+            *self.0.lock().unwrap() = Some(*estimate);
+        }
+    }
+    let master = master_disk();
+    let store = captured(&master);
+    let target = RecordingDisk::new(shifted_disk());
+    let told = Told(std::sync::Mutex::new(None));
+    let restored = restore(&store, &target, &newest(&store), &told).unwrap();
+    assert!(is_whole(&target.bytes(), &master));
+    let (counts, estimate) = (restored.counts, told.0.into_inner().unwrap().unwrap());
+    assert!(
+        counts.bytes_copied > counts.bytes_new && counts.bytes_copied > 2 << 20,
+        "{counts:?}"
+    );
+    assert_eq!(estimate, restored.estimate);
+    assert_eq!(estimate.bytes_copied, counts.bytes_copied);
+    // What was told before the first write, but for the partition tables.
+    let tables = 64 << 10;
+    assert!(
+        counts.bytes_written - estimate.bytes_written <= tables,
+        "{estimate:?} {counts:?}"
+    );
+    assert!(
+        counts.bytes_new - estimate.bytes_new <= tables,
+        "{estimate:?} {counts:?}"
+    );
+    let fetched = estimate.bytes_fetched.unwrap();
+    assert!(counts.bytes_stored >= fetched && counts.bytes_stored - fetched <= 3 << 20);
+}
+
+#[test]
 fn garbage_in_zero_ranges_is_zeroed() {
     let master = master_disk();
     let store = captured(&master);
@@ -133,14 +179,19 @@ fn garbage_in_zero_ranges_is_zeroed() {
 fn power_cut_at_any_write_never_leaves_half_a_system_and_the_next_run_ends_right() {
     let master = master_disk();
     let store = captured(&master);
-    let old_states = [other_disk(), vec![0; master.len()], {
-        // The same table as the master's, other content: the most dangerous one.
-        let mut drifted = master.clone();
-        for position in [1 << 20, 3 << 20, 5 << 20, 7 << 20] {
-            drifted[position..position + 4096].fill(0x11);
-        }
-        drifted
-    }];
+    let old_states = [
+        other_disk(),
+        vec![0; master.len()],
+        {
+            // The same table as the master's, other content: the most dangerous one.
+            let mut drifted = master.clone();
+            for position in [1 << 20, 3 << 20, 5 << 20, 7 << 20] {
+                drifted[position..position + 4096].fill(0x11);
+            }
+            drifted
+        },
+        shifted_disk(),
+    ];
     for (number, old) in old_states.iter().enumerate() {
         let whole = RecordingDisk::new(old.clone());
         put_back(&store, &whole).unwrap();

@@ -57,11 +57,12 @@ impl Run<'_> {
                 let frames = frames.clone();
                 let (fail, stop, written) = (&fail, &stop, &written);
                 scope.spawn(move || {
+                    let mut buffer = Vec::new();
                     for (wanted, frame) in frames {
                         if stop.load(Ordering::Acquire) {
                             continue;
                         }
-                        if let Err(error) = self.write_frame(&wanted, &frame, written) {
+                        if let Err(error) = self.write_frame(&wanted, &frame, &mut buffer, written) {
                             fail(error);
                         }
                     }
@@ -136,7 +137,7 @@ impl Run<'_> {
                 self.target
                     .discard_range(entry.offset..size.min(entry.offset.saturating_add(entry.length)));
             }
-            if !self.is_needed(segment, &entry, wiped) {
+            if !self.is_needed(segment, &entry, wiped) || self.moved.get(segment, entry.index) {
                 continue;
             }
             match entry.kind {
@@ -180,8 +181,14 @@ impl Run<'_> {
     }
 
     /// Checks every chunk of a frame and writes those that are wanted; what touches is written in one go.
-    fn write_frame(&self, wanted: &Wanted, frame: &EncodedFrame, written: &Marks) -> Result<()> {
-        let decoded = frame.decode().map_err(with_verify)?;
+    fn write_frame(
+        &self,
+        wanted: &Wanted,
+        frame: &EncodedFrame,
+        buffer: &mut Vec<u8>,
+        written: &Marks,
+    ) -> Result<()> {
+        let decoded = frame.decode_into(std::mem::take(buffer)).map_err(with_verify)?;
         let mut run: Option<(u64, std::ops::Range<usize>)> = None;
         let mut at = 0usize;
         for (id, bytes) in decoded.iter() {
@@ -221,6 +228,7 @@ impl Run<'_> {
         if let Some((offset, range)) = run {
             self.write_run(offset, &decoded.plain()[range])?;
         }
+        *buffer = decoded.into_plain();
         Ok(())
     }
 
@@ -230,7 +238,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn count_written(&self, bytes: u64) {
+    pub(super) fn count_written(&self, bytes: u64) {
         let done = self.counters.bytes_written.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let total = self.counters.bytes_needed.load(Ordering::Relaxed).max(done);
         self.progress.report(Phase::Writing, done, total);
