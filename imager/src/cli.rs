@@ -1,6 +1,7 @@
 //! Words in, one answer out: text for a person, or with `--json` one object.
 
 mod answer;
+mod files;
 mod inspection;
 mod screen;
 mod work;
@@ -72,6 +73,81 @@ enum Command {
         /// Block device or image file.
         source: PathBuf,
     },
+    /// List a folder of a master, or copy files out of it, without restoring it.
+    Files(Files),
+    /// Compare two versions of masters by file.
+    Compare(Compare),
+    /// Show a master's disk, its partitions and their files below a folder, for reading, until it is unmounted.
+    #[cfg(feature = "mount")]
+    Mount {
+        /// The master; without a version, the newest.
+        #[arg(value_name = "NAME[@VERSION]")]
+        master: MasterRef,
+        /// An empty folder.
+        folder: PathBuf,
+        #[command(flatten)]
+        store: InStore,
+    },
+    /// Make a master of a partclone image or of a folder that Clonezilla made.
+    #[cfg(feature = "import")]
+    Import(Import),
+}
+
+#[derive(Args)]
+struct Files {
+    /// The master; without a version, the newest.
+    #[arg(value_name = "NAME[@VERSION]")]
+    master: MasterRef,
+    /// Number of the partition; 0 for a disk without a table.
+    partition: u32,
+    /// Folder, file or link, from the root of the filesystem.
+    #[arg(default_value = "/")]
+    path: String,
+    #[command(flatten)]
+    store: InStore,
+    /// Copy it here: a file, a link, or a folder with everything below it. Must not exist yet.
+    #[arg(long)]
+    to: Option<PathBuf>,
+    /// Write the folder as a tar stream, to standard output or into the file of `--to`.
+    #[arg(long)]
+    tar: bool,
+}
+
+#[derive(Args)]
+struct Compare {
+    /// The older one.
+    #[arg(value_name = "NAME[@VERSION]")]
+    first: MasterRef,
+    /// The newer one.
+    #[arg(value_name = "NAME[@VERSION]")]
+    second: MasterRef,
+    #[command(flatten)]
+    store: InStore,
+    /// Compare every byte, also of files that have the same length and time.
+    #[arg(long)]
+    contents: bool,
+}
+
+/// What is imported.
+#[cfg(feature = "import")]
+#[derive(Args)]
+struct Import {
+    /// A partclone image, the first of its pieces (….aa), or a Clonezilla folder.
+    source: PathBuf,
+    #[command(flatten)]
+    store: InStore,
+    /// The master that gets a new version.
+    #[arg(long)]
+    name: MasterName,
+    /// Which disk, if the folder has several (sda).
+    #[arg(long)]
+    disk: Option<String>,
+    /// Folder with room for the image's bytes while it is put together.
+    #[arg(long, default_value = "/var/tmp")]
+    scratch: PathBuf,
+    /// Keep every byte, whatever filesystems are there.
+    #[arg(long = "as", value_name = "raw")]
+    treat_as: Option<TreatAs>,
 }
 
 #[derive(Args)]
@@ -151,7 +227,7 @@ fn parse_version(text: &str) -> Result<(MasterName, u32), String> {
 /// Does what the arguments say and prints what came of it.
 pub(crate) fn run(arguments: Arguments) -> ExitCode {
     let json = arguments.json;
-    match work::perform(arguments.command) {
+    match work::perform(arguments.command, json) {
         Ok(answer) => {
             let code = if answer.is_failure() { 1 } else { 0 };
             if screen::print(&answer, json) {

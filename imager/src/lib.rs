@@ -9,8 +9,12 @@ pub mod error;
 pub mod exchange;
 pub mod filesystem;
 pub mod frame;
+#[cfg(feature = "import")]
+pub mod import;
 pub mod inspect;
 mod medium;
+#[cfg(feature = "mount")]
+pub mod mount;
 pub mod partition;
 pub mod progress;
 pub mod restore;

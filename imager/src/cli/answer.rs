@@ -2,6 +2,7 @@
 
 use imager::{
     capture::CaptureCounts,
+    contents::{Differences, Extracted, Listed},
     inspect::Inspection,
     restore::{Estimate, RestoreCounts},
     store::{Collected, MasterVersion, Stats, VerifyReport},
@@ -23,12 +24,24 @@ pub(super) enum Answer {
     Collected(Collected),
     Stats(Stats),
     Inspected(Inspection),
+    Files(FilesAnswer),
+    Extracted(Extracted),
+    Compared(CompareAnswer),
+    /// The answer went to standard output itself.
+    Written,
+    /// The same, but something was left out.
+    WrittenInPart,
 }
 
 impl Answer {
     /// Whether the command did its work and the work found something wrong.
     pub(super) fn is_failure(&self) -> bool {
-        matches!(self, Self::Verified(report) if !report.ok)
+        match self {
+            Self::Verified(report) => !report.ok,
+            Self::Extracted(extracted) => extracted.problem_count > 0,
+            Self::WrittenInPart => true,
+            _ => false,
+        }
     }
 }
 
@@ -83,4 +96,30 @@ impl Serialize for ShowAnswer {
         value["segments"] = self.segments.into();
         value.serialize(serializer)
     }
+}
+
+#[derive(Serialize)]
+pub(super) struct FilesAnswer {
+    pub(super) name: String,
+    pub(super) version: u32,
+    pub(super) partition: u32,
+    pub(super) path: String,
+    pub(super) entries: Vec<Listed>,
+}
+
+#[derive(Serialize)]
+pub(super) struct CompareAnswer {
+    pub(super) first: String,
+    pub(super) second: String,
+    pub(super) partitions: Vec<PartitionDifferences>,
+}
+
+/// What differs in one partition, or why it was not compared.
+#[derive(Serialize)]
+pub(super) struct PartitionDifferences {
+    pub(super) partition: u32,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(super) differences: Option<Differences>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) not_compared: Option<String>,
 }

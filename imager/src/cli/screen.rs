@@ -92,6 +92,9 @@ impl Drop for Terminal {
 
 /// Prints an answer; false if nobody takes it.
 pub(super) fn print(answer: &Answer, json: bool) -> bool {
+    if matches!(answer, Answer::Written | Answer::WrittenInPart) {
+        return true;
+    }
     let text = if json {
         serde_json::to_string(answer)
             .unwrap_or_else(|error| format!("{{\"error\":{{\"message\":\"{error}\"}}}}"))
@@ -239,6 +242,10 @@ fn in_words(answer: &Answer) -> String {
             stats.frames,
             stats.chunks,
         ),
+        Answer::Files(files) => super::files::list_in_words(files),
+        Answer::Extracted(done) => super::files::extracted_in_words(done),
+        Answer::Compared(found) => super::files::differences_in_words(found),
+        Answer::Written | Answer::WrittenInPart => String::new(),
         Answer::Inspected(found) => super::inspection::in_words(found),
     }
 }

@@ -19,7 +19,7 @@ use protocol::{MasterName, MasterRef, job};
 use std::{path::Path, time::Duration};
 
 /// Does what a command says.
-pub(super) fn perform(command: Command) -> Result<Answer> {
+pub(super) fn perform(command: Command, json: bool) -> Result<Answer> {
     match command {
         Command::Init { store } => init(&store),
         Command::Capture(arguments) => capture_disk(&arguments),
@@ -50,6 +50,16 @@ pub(super) fn perform(command: Command) -> Result<Answer> {
             let disk = with_own_sectors(SourceDisk::open_to_look(&source)?);
             Ok(Answer::Inspected(imager::inspect::inspect(&disk)?))
         }
+        Command::Files(arguments) => super::files::files(&arguments, json),
+        Command::Compare(arguments) => super::files::compare(&arguments),
+        #[cfg(feature = "mount")]
+        Command::Mount {
+            master,
+            folder,
+            store,
+        } => super::files::mount(&master, &folder, &store),
+        #[cfg(feature = "import")]
+        Command::Import(arguments) => import_image(arguments),
     }
 }
 
@@ -71,14 +81,36 @@ fn capture_disk(arguments: &Capture) -> Result<Answer> {
         drop_hibernation: arguments.drop_hibernation,
         workers: arguments.workers,
     };
-    let captured = capture(&disk, &store, &options, &Terminal::new())?;
-    Ok(Answer::Captured(CaptureAnswer {
+    Ok(answer_captured(capture(
+        &disk,
+        &store,
+        &options,
+        &Terminal::new(),
+    )?))
+}
+
+fn answer_captured(captured: imager::capture::Captured) -> Answer {
+    Answer::Captured(CaptureAnswer {
         name: captured.root.name.to_string(),
         version: captured.root.version,
         bytes_written: 0,
         counts: captured.counts,
         notes: captured.root.notes,
-    }))
+    })
+}
+
+#[cfg(feature = "import")]
+fn import_image(arguments: super::Import) -> Result<Answer> {
+    let store = open(&arguments.store, Access::Write)?;
+    let mut options = CaptureOptions::new(arguments.name);
+    options.as_raw = arguments.treat_as.is_some();
+    let options = imager::import::ImportOptions {
+        capture: options,
+        scratch: arguments.scratch,
+        disk: arguments.disk,
+    };
+    let captured = imager::import::import(&arguments.source, &store, &options, &Terminal::new())?;
+    Ok(answer_captured(captured))
 }
 
 fn restore_disk(arguments: &Restore) -> Result<Answer> {
@@ -153,7 +185,7 @@ fn delete((name, version): &(MasterName, u32), undo: bool, store: &InStore) -> R
     }))
 }
 
-fn open(arguments: &InStore, access: Access) -> Result<Store> {
+pub(super) fn open(arguments: &InStore, access: Access) -> Result<Store> {
     let store = Store::open(&arguments.store, access)?;
     for warning in store.warnings() {
         super::screen::warn(warning);

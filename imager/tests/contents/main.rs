@@ -4,7 +4,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod files;
 #[path = "../knowing_the_disk/harness.rs"]
 #[allow(dead_code, reason = "shared with the tests of used maps")]
 mod harness;
+mod import;
+mod mount;
 mod trees;

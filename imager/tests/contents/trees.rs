@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Every file of a tree with its hash, every link with its target.
-fn read_tree(tree: &dyn FileTree) -> (BTreeMap<PathBuf, blake3::Hash>, BTreeMap<PathBuf, PathBuf>) {
+pub fn read_tree(tree: &dyn FileTree) -> (BTreeMap<PathBuf, blake3::Hash>, BTreeMap<PathBuf, PathBuf>) {
     fn walk(
         tree: &dyn FileTree,
         folder: NodeId,
@@ -72,7 +72,7 @@ fn open(image: &ImageFile) -> Box<dyn FileTree + '_> {
 }
 
 /// Small, large, empty, sparse files; deep folders; a folder with many names; long names; links short and long.
-fn make_tree(root: &Path) {
+pub fn make_tree(root: &Path) {
     let mut numbers = Numbers(99);
     fs::create_dir_all(root.join("deep/er/and deeper")).unwrap();
     for (index, length) in [0usize, 1, 59, 60, 61, 150, 4095, 4096, 4097, 70_000, 2_500_000]
