@@ -61,7 +61,15 @@ pub fn run(places: &Places, node: &Node, full: bool) -> Result<bool> {
         }
         sum.command("scenarios", &mut scenarios)?;
         // Once each and small, so that no measurement rots.
-        for name in ["capture", "recapture", "second-master", "restore", "delta"] {
+        for name in [
+            "capture",
+            "recapture",
+            "second-master",
+            "restore",
+            "delta",
+            "memory",
+            "scale",
+        ] {
             let mut bench = lab::command(places, node);
             bench.args(["bench", name, "--small", "--times", "1"]);
             sum.command(&format!("bench: {name}"), &mut bench)?;

@@ -40,7 +40,7 @@ use std::{
     },
 };
 
-/// Places that are remembered: some 32 MiB. What is beyond is fetched.
+/// Places that are remembered: some 50 MiB. What is beyond is fetched.
 const PLACES_MAX: usize = 1 << 18;
 /// The search ends when so much was read …
 const PATIENCE: u64 = 1 << 30;
@@ -65,9 +65,12 @@ type Places = HashMap<ChunkId, Vec<(usize, Placed)>>;
 impl Run<'_> {
     /// Finds what can be copied instead of fetched, and marks it as moved.
     pub(super) fn find_moved(&self) -> Result<Moves> {
+        // A blank disk is not worth a look.
+        if self.target.next_data(0).is_none() {
+            return Ok(Moves::default());
+        }
         let (wanted, right) = self.wanted_and_right()?;
-        // A blank disk, or one that has nothing in common with the master and is not worth a look.
-        if wanted.is_empty() || self.target.next_data(0).is_none() {
+        if wanted.is_empty() {
             return Ok(Moves::default());
         }
         let mut sources = self.duplicates(&wanted)?;
@@ -95,7 +98,11 @@ impl Run<'_> {
                     (EntryKind::Data(id), true) => {
                         count += 1;
                         if count <= PLACES_MAX {
-                            wanted.entry(id).or_default().push((segment, entry));
+                            // Most have one place, and a vector that grows by itself begins with four.
+                            wanted
+                                .entry(id)
+                                .or_insert_with(|| Vec::with_capacity(1))
+                                .push((segment, entry));
                         }
                     }
                     (EntryKind::Data(_) | EntryKind::Zero, false) => match right.last_mut() {

@@ -420,6 +420,69 @@ impl ChunkSource for HostileSource {
     }
 }
 
+/// A store that delivers frames in its own way.
+struct Courier<'a> {
+    store: &'a Store,
+    /// Number of a frame that is kept back.
+    kept_back: Option<usize>,
+    /// How often each of the others is delivered.
+    times: usize,
+    frames: std::sync::atomic::AtomicUsize,
+}
+
+impl ManifestSource for Courier<'_> {
+    fn root(&self, master: &MasterRef) -> Result<SignedRoot> {
+        self.store.root(master)
+    }
+    fn segment(&self, id: SegmentId) -> Result<Vec<u8>> {
+        self.store.segment(id)
+    }
+}
+
+impl ChunkSource for Courier<'_> {
+    fn fetch(
+        &self,
+        segment: SegmentId,
+        wanted: &[ChunkId],
+        deliver: &mut dyn FnMut(EncodedFrame) -> Result<()>,
+    ) -> Result<()> {
+        self.store.fetch(segment, wanted, &mut |frame| {
+            let number = self.frames.fetch_add(1, Ordering::Relaxed);
+            if self.kept_back == Some(number) {
+                return Ok(());
+            }
+            (0..self.times).try_for_each(|_| deliver(frame.clone()))
+        })
+    }
+}
+
+#[test]
+fn a_chunk_that_the_source_keeps_back_is_missed_and_one_that_comes_twice_does_no_harm() {
+    let master = master_disk();
+    let store = captured(&master);
+    let from = |kept_back, times, target: &RecordingDisk| {
+        let courier = Courier {
+            store: &store,
+            kept_back,
+            times,
+            frames: Default::default(),
+        };
+        let outcome = restore(&courier, target, &newest(&store), &Unwatched);
+        (outcome, courier.frames.into_inner())
+    };
+    let target = RecordingDisk::new(other_disk());
+    let (restored, frames) = from(None, 2, &target);
+    restored.unwrap();
+    assert!(is_whole(&target.bytes(), &master));
+    for number in [0, frames / 2, frames - 1] {
+        let target = RecordingDisk::new(other_disk());
+        let error = from(Some(number), 1, &target).0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Missing, "{}", error.chain());
+        // What the tables need is fetched before anything is written.
+        assert!(target.bytes() == other_disk() || !has_partitions(&target.bytes()));
+    }
+}
+
 fn any_entry() -> impl Strategy<Value = (u64, u8)> {
     (
         prop_oneof![4 => 1u64..20_000, 1 => 1u64..1 << 22, 1 => any::<u64>().prop_map(|value| value >> 9)],

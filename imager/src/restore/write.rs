@@ -3,10 +3,13 @@
 //! ```text
 //! fetchers (segment by segment: zeros at once, chunks asked for) ──frames──▶ workers (decode, check every id, write)
 //! ```
+//!
+//! What is wanted of a segment is forgotten as soon as its last frame was written: however many chunks a master has,
+//! memory holds the places of a few segments only.
 
 use super::{
     Run,
-    manifest::{Marks, Placed, Role},
+    manifest::{Marks, Role},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -19,12 +22,9 @@ use protocol::{
     ChunkId,
     manifest::{ByteRange, EntryKind},
 };
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 /// Segments that are fetched at the same time: the next one is asked for while the last frames of one arrive.
@@ -32,11 +32,72 @@ const FETCHERS: usize = 2;
 /// Free ranges shorter than this are not worth a discard.
 const DISCARD_MIN: u64 = 1 << 20;
 
-/// What is wanted of one segment.
+/// What is wanted of one segment. Whoever is done with it last, fetcher or worker, sees whether everything came.
 struct Wanted {
-    segment: usize,
-    /// Where each chunk goes.
-    places: HashMap<ChunkId, Vec<Placed>>,
+    /// Where each chunk goes, in the order of ids.
+    places: Vec<(ChunkId, Place)>,
+    /// Which of the places were written.
+    written: Marks,
+    /// The source says that it delivered everything.
+    delivered: AtomicBool,
+}
+
+/// Where a chunk goes.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: u64,
+    length: u64,
+}
+
+impl Wanted {
+    fn new(mut places: Vec<(ChunkId, Place)>) -> Self {
+        places.sort_unstable_by_key(|(id, place)| (*id, place.offset));
+        Self {
+            places,
+            written: Marks::new(1),
+            delivered: AtomicBool::new(false),
+        }
+    }
+
+    /// Every chunk once, in the order of their first places.
+    fn ids(&self) -> Vec<ChunkId> {
+        let mut firsts: Vec<&(ChunkId, Place)> = self
+            .places
+            .chunk_by(|(one, _), (next, _)| one == next)
+            .filter_map(<[_]>::first)
+            .collect();
+        firsts.sort_unstable_by_key(|(_, place)| place.offset);
+        firsts.into_iter().map(|(id, _)| *id).collect()
+    }
+
+    /// The places of a chunk; with the number of the first.
+    fn places_of(&self, id: &ChunkId) -> (usize, &[(ChunkId, Place)]) {
+        let first = self.places.partition_point(|(other, _)| other < id);
+        let count = self.places[first..]
+            .iter()
+            .take_while(|(other, _)| other == id)
+            .count();
+        (first, &self.places[first..first + count])
+    }
+
+    /// Lets go of it. The last one to do so checks that the source delivered every chunk that it says it delivered.
+    fn release(wanted: Arc<Self>) -> Result<()> {
+        let Some(wanted) = Arc::into_inner(wanted).filter(|wanted| wanted.delivered.load(Ordering::Acquire))
+        else {
+            return Ok(());
+        };
+        match (0..)
+            .zip(&wanted.places)
+            .find(|(number, _)| !wanted.written.get(0, *number))
+        {
+            None => Ok(()),
+            Some((_, (id, _))) => Err(Error::new(
+                ErrorKind::Missing,
+                format!("the source did not deliver chunk {id}"),
+            )
+            .with_remedy("check the store with `imager verify`")),
+        }
+    }
 }
 
 impl Run<'_> {
@@ -45,24 +106,24 @@ impl Run<'_> {
         let failed: Mutex<Option<Error>> = Mutex::new(None);
         let stop = AtomicBool::new(false);
         let next = AtomicUsize::new(0);
-        let written = Marks::new(self.entries.segment_count());
         let (sender, frames) = bounded::<(Arc<Wanted>, EncodedFrame)>(self.workers * 2);
         let fail = |error: Error| {
             lock(&failed).get_or_insert(error);
             stop.store(true, Ordering::Release);
         };
-        let missing: Mutex<Vec<Arc<Wanted>>> = Mutex::default();
         std::thread::scope(|scope| {
             for _ in 0..self.workers {
                 let frames = frames.clone();
-                let (fail, stop, written) = (&fail, &stop, &written);
+                let (fail, stop) = (&fail, &stop);
                 scope.spawn(move || {
                     let mut buffer = Vec::new();
                     for (wanted, frame) in frames {
                         if stop.load(Ordering::Acquire) {
                             continue;
                         }
-                        if let Err(error) = self.write_frame(&wanted, &frame, &mut buffer, written) {
+                        let written = self.write_frame(&wanted, &frame, &mut buffer);
+                        drop(frame);
+                        if let Err(error) = written.and_then(|()| Wanted::release(wanted)) {
                             fail(error);
                         }
                     }
@@ -71,47 +132,25 @@ impl Run<'_> {
             drop(frames);
             for _ in 0..FETCHERS.min(self.entries.segment_count()) {
                 let sender = sender.clone();
-                let (fail, stop, next, missing) = (&fail, &stop, &next, &missing);
+                let (fail, stop, next) = (&fail, &stop, &next);
                 scope.spawn(move || {
                     loop {
                         let segment = next.fetch_add(1, Ordering::Relaxed);
                         if segment >= self.entries.segment_count() || stop.load(Ordering::Acquire) {
                             return;
                         }
-                        match self.fetch_segment(segment, role, wiped, &sender, stop) {
-                            Ok(Some(wanted)) => lock(missing).push(wanted),
-                            Ok(None) => {}
-                            Err(error) => fail(error),
+                        if let Err(error) = self.fetch_segment(segment, role, wiped, &sender, stop) {
+                            fail(error);
                         }
                     }
                 });
             }
             drop(sender);
         });
-        if let Some(error) = failed
+        failed
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-        {
-            return Err(error);
-        }
-        for wanted in missing
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-        {
-            for (id, places) in &wanted.places {
-                if places
-                    .iter()
-                    .any(|place| !written.get(wanted.segment, place.index))
-                {
-                    return Err(Error::new(
-                        ErrorKind::Missing,
-                        format!("the source did not deliver chunk {id}"),
-                    )
-                    .with_remedy("check the store with `imager verify`"));
-                }
-            }
-        }
-        Ok(())
+            .map_or(Ok(()), Err)
     }
 
     /// Zeroes what must be zero in a segment, and asks for the chunks that are needed there.
@@ -122,13 +161,12 @@ impl Run<'_> {
         wiped: &[ByteRange],
         frames: &Sender<(Arc<Wanted>, EncodedFrame)>,
         stop: &AtomicBool,
-    ) -> Result<Option<Arc<Wanted>>> {
+    ) -> Result<()> {
         if !self.is_any_needed(segment, wiped) {
-            return Ok(None);
+            return Ok(());
         }
         let size = self.target.len();
-        let mut places: HashMap<ChunkId, Vec<Placed>> = HashMap::new();
-        let mut ids = Vec::new();
+        let mut places = Vec::new();
         for entry in self.entries.segment(segment)? {
             if entry.role != role {
                 continue;
@@ -141,13 +179,13 @@ impl Run<'_> {
                 continue;
             }
             match entry.kind {
-                EntryKind::Data(id) => places
-                    .entry(id)
-                    .or_insert_with(|| {
-                        ids.push(id);
-                        Vec::with_capacity(1)
-                    })
-                    .push(entry),
+                EntryKind::Data(id) => places.push((
+                    id,
+                    Place {
+                        offset: entry.offset,
+                        length: entry.length,
+                    },
+                )),
                 EntryKind::Zero => {
                     self.progress.check_cancelled()?;
                     self.target
@@ -157,12 +195,12 @@ impl Run<'_> {
                 EntryKind::Discard | EntryKind::Keep => {}
             }
         }
-        if ids.is_empty() {
-            return Ok(None);
+        if places.is_empty() {
+            return Ok(());
         }
-        let wanted = Arc::new(Wanted { segment, places });
+        let wanted = Arc::new(Wanted::new(places));
         self.source
-            .fetch(self.entries.segment_id(segment), &ids, &mut |frame| {
+            .fetch(self.entries.segment_id(segment), &wanted.ids(), &mut |frame| {
                 self.progress.check_cancelled()?;
                 if stop.load(Ordering::Acquire) {
                     return Err(Error::new(
@@ -177,38 +215,34 @@ impl Run<'_> {
                 let _ = frames.send((Arc::clone(&wanted), frame));
                 Ok(())
             })?;
-        Ok(Some(wanted))
+        wanted.delivered.store(true, Ordering::Release);
+        Wanted::release(wanted)
     }
 
     /// Checks every chunk of a frame and writes those that are wanted; what touches is written in one go.
-    fn write_frame(
-        &self,
-        wanted: &Wanted,
-        frame: &EncodedFrame,
-        buffer: &mut Vec<u8>,
-        written: &Marks,
-    ) -> Result<()> {
+    fn write_frame(&self, wanted: &Wanted, frame: &EncodedFrame, buffer: &mut Vec<u8>) -> Result<()> {
         let decoded = frame.decode_into(std::mem::take(buffer)).map_err(with_verify)?;
         let mut run: Option<(u64, std::ops::Range<usize>)> = None;
         let mut at = 0usize;
         for (id, bytes) in decoded.iter() {
             let here = at..at + bytes.len();
             at = here.end;
-            let Some(places) = wanted.places.get(&id) else {
+            let (first, places) = wanted.places_of(&id);
+            if places.is_empty() {
                 continue;
-            };
+            }
             self.counters
                 .bytes_new
                 .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             self.counters.chunks_new.fetch_add(1, Ordering::Relaxed);
-            for (number, place) in places.iter().enumerate() {
+            for (number, (_, place)) in places.iter().enumerate() {
                 if place.length != bytes.len() as u64 {
                     return Err(Error::new(
                         ErrorKind::Damaged,
                         format!("chunk {id} is not as long as its entry"),
                     ));
                 }
-                written.set(wanted.segment, place.index);
+                wanted.written.set(0, first + number);
                 match &mut run {
                     Some((offset, range))
                         if number == 0

@@ -3,13 +3,16 @@
 //! Nothing here can lose a chunk: new copies are durable before old packs go, and a capture that was told "I have this"
 //! keeps the pack it was told about for the time of grace. Should that ever fail, the capture's commit notices.
 
-use super::{Store, folder::lock, index::Location, index::key, masters::DELETED, masters::KEPT};
+mod filter;
+
+use super::{Store, folder::lock, index::Location, masters::DELETED, masters::KEPT};
 use crate::{
     error::{ErrorKind, Result},
     exchange::ManifestSource,
     frame::Encoder,
     progress::{Phase, Progress},
 };
+use filter::Filter;
 use protocol::{
     ChunkId,
     manifest::{EntryKind, Segment, SegmentId},
@@ -51,10 +54,9 @@ pub struct Collected {
 }
 
 /// What the masters need that are not given up.
-#[derive(Default)]
 struct Needed {
     segments: HashSet<SegmentId>,
-    chunks: HashSet<[u8; 16]>,
+    chunks: Filter,
 }
 
 /// What of a pack is needed.
@@ -100,7 +102,10 @@ impl Store {
             self.storage.list(DELETED)?.into_iter().partition(|object| {
                 !options.keep_deleted && writer.promises.is_deletion_final(object, options.grace)
             });
-        let mut needed = Needed::default();
+        let mut needed = Needed {
+            segments: HashSet::new(),
+            chunks: Filter::new(self.index().record_count())?,
+        };
         for object in self.storage.list(KEPT)? {
             self.mark(&object, &mut needed, progress)
                 .map_err(|error| match error.kind() {
@@ -148,12 +153,11 @@ impl Store {
             }
             let segment = Segment::decode(&self.segment(reference.id)?)?;
             needed.segments.insert(reference.id);
-            needed
-                .chunks
-                .extend(segment.entries.iter().filter_map(|entry| match entry.kind {
-                    EntryKind::Data(id) => Some(key(&id)),
-                    _ => None,
-                }));
+            for entry in &segment.entries {
+                if let EntryKind::Data(id) = entry.kind {
+                    needed.chunks.insert(&id);
+                }
+            }
         }
         Ok(())
     }
@@ -185,7 +189,7 @@ impl Store {
 
     fn sweep_packs(
         &self,
-        living: &HashSet<[u8; 16]>,
+        living: &Filter,
         options: CollectOptions,
         progress: &dyn Progress,
         collected: &mut Collected,
@@ -284,7 +288,7 @@ impl Store {
     }
 
     /// What of a pack lives: a frame counts as far as its chunks are looked for here.
-    fn living_frames(&self, number: u32, living: &HashSet<[u8; 16]>, marks: &[String]) -> Result<Living> {
+    fn living_frames(&self, number: u32, living: &Filter, marks: &[String]) -> Result<Living> {
         let name = self.name_of(number);
         let contents = super::pack::read_contents(&*self.storage, &name)?;
         let index = self.index();
@@ -300,7 +304,7 @@ impl Store {
             let plain: u64 = record.chunks.iter().map(|(_, len)| u64::from(*len)).sum();
             let mut here = Vec::new();
             let mut live = 0;
-            for (id, len) in record.chunks.iter().filter(|(id, _)| living.contains(&key(id))) {
+            for (id, len) in record.chunks.iter().filter(|(id, _)| living.contains(id)) {
                 match index.find(id) {
                     None => answer.lost = true,
                     Some(place) if place == (Location { pack: number, frame }) => {

@@ -208,6 +208,12 @@ impl Index {
             .filter_map(|(pack, number)| Some((number, pack.as_ref()?)))
     }
 
+    /// At least as many as there are different chunks; nothing is counted for it.
+    #[must_use]
+    pub fn record_count(&self) -> usize {
+        self.recent.len() + self.runs.iter().map(Run::len).sum::<usize>()
+    }
+
     /// Number of different chunks. All of them are counted.
     #[must_use]
     pub fn chunk_count(&self) -> u64 {

@@ -12,7 +12,8 @@ use anyhow::Result;
 pub(super) fn play(ground: &Ground, report: &mut Report) -> Result<()> {
     let ours = ground.our_name()?;
     let partclone = Partclone::name()?;
-    let zstd = format!("{} -3 -T2 of the used bytes", peer::versions(&["zstd"])?);
+    let level = ground.our_level()?;
+    let zstd = format!("{} -{level} -T2 of the used bytes", peer::versions(&["zstd"])?);
     let peer = Partclone::prepare(&ground.first.image, &ground.first, ground.path("partclone"), true)?;
     let used = ground.path("used.raw");
     peer.used_bytes(&used)?;
@@ -27,7 +28,7 @@ pub(super) fn play(ground: &Ground, report: &mut Report) -> Result<()> {
         remove(&ground.path("partclone"))?;
         std::fs::create_dir(ground.path("partclone"))?;
         let packed = ground.path("used.zst");
-        report.add(&zstd, measure(|| peer::zstd(&used, &packed))?);
+        report.add(&zstd, measure(|| peer::zstd(&used, &packed, level))?);
         remove(&packed)?;
         for tool in ChunkStore::ALL {
             let repository = tool.init(ground, "repository")?;

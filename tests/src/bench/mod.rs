@@ -7,10 +7,13 @@ pub mod boot;
 mod capture;
 mod delta;
 mod drift;
+mod generated;
+mod memory;
 mod peer;
 mod recapture;
 mod report;
 mod restore;
+mod scale;
 mod second_master;
 
 use crate::{
@@ -63,6 +66,16 @@ pub const ALL: &[Bench] = &[
         name: "delta",
         measures: "restore over the previous version after the same 2 % drift: bytes fetched and written, our own full restore",
         play: delta::play,
+    },
+    Bench {
+        name: "memory",
+        measures: "capture and restore within 256 MiB: the desktop-like disk, and ten million different chunks",
+        play: memory::play,
+    },
+    Bench {
+        name: "scale",
+        measures: "first capture on two cores against one, beside two zstd that share nothing",
+        play: scale::play,
     },
 ];
 
@@ -150,6 +163,12 @@ impl Ground {
         Ok(run(self.imager().arg("--version"))?.trim().to_owned())
     }
 
+    /// The level of zstd at which we compress unless told otherwise: what others are measured at, too.
+    fn our_level(&self) -> Result<u32> {
+        let help = run(self.imager().args(["capture", "--help"]))?;
+        level_in(&help).context("`imager capture --help` names no default of --level")
+    }
+
     /// A new, empty store of ours.
     fn new_store(&self, name: &str) -> Result<PathBuf> {
         let store = self.path(name);
@@ -200,6 +219,13 @@ impl Counts {
             .as_u64()
             .with_context(|| format!("the imager counted no {member}"))
     }
+}
+
+/// The default of `--level` in the help of `imager capture`.
+fn level_in(help: &str) -> Option<u32> {
+    let (_, behind) = help.split_once("--level")?;
+    let (_, behind) = behind.split_once("[default: ")?;
+    behind.split_once(']')?.0.parse().ok()
 }
 
 /// Times a piece of work that tells how many bytes it stored.
@@ -295,6 +321,13 @@ mod tests {
         })
         .unwrap();
         assert!(sample.processor_seconds > 0.0 && sample.bytes == 3);
+    }
+
+    #[test]
+    fn our_level_is_read_from_the_help() {
+        let help = "  --name <NAME>  What [default: x]\n  --level <LEVEL>\n    How hard [default: 2]\n";
+        assert_eq!(level_in(help), Some(2));
+        assert_eq!(level_in("  --level <LEVEL>  How hard"), None);
     }
 
     #[test]

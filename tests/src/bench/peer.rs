@@ -191,9 +191,10 @@ impl Partclone {
     }
 }
 
-/// `zstd` over a file; tells the bytes it made.
-pub fn zstd(from: &Path, to: &Path) -> Result<u64> {
-    run(command(["zstd", "-q", "-3", "-T2", "--force"])
+/// `zstd` over a file at a level; tells the bytes it made.
+pub fn zstd(from: &Path, to: &Path, level: u32) -> Result<u64> {
+    run(command(["zstd", "-q", "-T2", "--force"])
+        .arg(format!("-{level}"))
         .arg(from)
         .arg("-o")
         .arg(to))?;

@@ -29,7 +29,7 @@ pub(super) fn play(ground: &Ground, report: &mut Report) -> Result<()> {
     let repository = restic.init(ground, "restic")?;
     restic.capture(ground, &repository, image, "first")?;
     let packed = ground.path("whole.zst");
-    peer::zstd(image, &packed)?;
+    peer::zstd(image, &packed, ground.our_level()?)?;
     // Nothing is read from it any more, and what restic writes has no holes.
     remove(image)?;
 
