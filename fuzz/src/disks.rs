@@ -10,6 +10,8 @@ use std::ops::{ControlFlow, Range};
 
 /// A walk over files ends after this many extents: a loop in the input may be as long as it likes, our patience is not.
 const EXTENTS_MAX: usize = 200_000;
+/// Files and folders that are looked at.
+const NODES_MAX: usize = 200;
 
 /// A whole disk: its table, and what is in its gaps and partitions.
 pub fn partitions(data: &[u8]) {
@@ -55,6 +57,37 @@ pub fn filesystem(data: &[u8]) {
                 ControlFlow::Break(())
             }
         });
+    }
+    look_around(&disk, whole);
+}
+
+/// Lists folders and reads the beginnings of files, as many as a person would.
+fn look_around(disk: &dyn ReadAt, whole: Range<u64>) {
+    let Ok(tree) = filesystem::open_tree(disk, whole) else {
+        return;
+    };
+    let (mut waiting, mut left) = (vec![tree.root()], NODES_MAX);
+    while let Some(node) = waiting.pop() {
+        let Ok(metadata) = tree.metadata(node) else {
+            continue;
+        };
+        let _ = tree.link_target(node);
+        if let Ok(file) = tree.open(node) {
+            let length = usize::try_from(file.len().min(5000)).expect("it is short");
+            let _ = file.read_exact_at(&mut vec![0; length], 0);
+            let _ = file.next_data(metadata.length_bytes / 2);
+        }
+        let _ = tree.list(node, &mut |entry| {
+            waiting.push(entry.node);
+            left = left.saturating_sub(1);
+            match left {
+                0 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        if left == 0 {
+            return;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod engine;
 mod network;
 mod seeds;
 mod sparse;
+mod volumes;
 
 use std::sync::OnceLock;
 
@@ -27,6 +28,11 @@ const TARGETS: &[Target] = &[
     ("fat", disks::filesystem),
     ("ntfs", disks::filesystem),
     ("swap", disks::filesystem),
+    ("xfs", disks::filesystem),
+    ("btrfs", disks::filesystem),
+    ("exfat", disks::filesystem),
+    ("lvm2", disks::filesystem),
+    ("bitlocker", disks::filesystem),
     ("depot", network::depot),
     ("agent", network::agent),
     ("dhcp", network::dhcp),

@@ -1,10 +1,11 @@
 //! What the fuzzer begins with: true examples, made by the systems' own tools and our own writers.
 
-use crate::{engine::known_chunks, sparse::SparseDisk};
+use crate::{engine::known_chunks, sparse::SparseDisk, volumes};
 use depot::wire::{self, FetchRequest, stream};
 use imager::{
     Unwatched,
     capture::{CaptureOptions, capture},
+    filesystem::{Outcome, map},
     frame::Encoder,
     signature::SecretKey,
     store::{Access, Store},
@@ -50,6 +51,9 @@ impl Seeds<'_> {
             fs::create_dir_all(path.parent().expect("it is below the tree")).expect("a tree can be made");
             fs::write(path, b"amorce".repeat(length / 6)).expect("a tree can be made");
         }
+        let prototype = work.join("prototype");
+        fs::write(&prototype, volumes::prototype(&tree)).expect("there is room for a few lines");
+        let prototype = prototype.to_str().expect("it has a plain name").to_owned();
         let tree = tree.to_str().expect("it has a plain name").to_owned();
         for (name, size, words) in [
             ("plain", 2 << 20, vec!["-t", "ext4", "-d", &tree]),
@@ -101,6 +105,56 @@ impl Seeds<'_> {
             &["-q", "-F", "-f", "-c", "512", "-C"],
         );
         self.filesystem(work, "swap", "plain", 1 << 20, "mkswap", &[]);
+        for (name, options) in [
+            ("5", vec!["-m", "crc=1"]),
+            ("4", vec!["-m", "crc=0"]),
+            (
+                "small-blocks",
+                vec!["-b", "size=1024", "-m", "rmapbt=1,reflink=1"],
+            ),
+        ] {
+            let words = [&["--unsupported", "-q", "-f", "-p", &prototype], &options[..]].concat();
+            self.filesystem(work, "xfs", name, 17 << 20, "mkfs.xfs", &words);
+        }
+        for (name, checksum) in [("crc32c", "crc32c"), ("xxhash", "xxhash")] {
+            let words = [
+                "-q",
+                "-f",
+                "-M",
+                "-n",
+                "4096",
+                "--csum",
+                checksum,
+                "--rootdir",
+                &tree,
+            ];
+            self.filesystem(work, "btrfs", name, 20 << 20, "mkfs.btrfs", &words);
+        }
+        self.filesystem(
+            work,
+            "exfat",
+            "plain",
+            3 << 20,
+            "mkfs.exfat",
+            &["-c", "512", "-b", "32K"],
+        );
+        let mut image = fs::read(work.join("image")).expect("it was just made");
+        volumes::add_exfat_files(&mut image);
+        self.add("exfat", "files", &SparseDisk::encode(&image));
+        self.filesystem(
+            work,
+            "ext4",
+            "in-a-volume",
+            1 << 20,
+            "mke2fs",
+            &["-q", "-F", "-t", "ext2"],
+        );
+        let inner = fs::read(work.join("image")).expect("it was just made");
+        self.volume("lvm2", "linear", &volumes::lvm2(&inner, "linear"));
+        self.volume("lvm2", "thin", &volumes::lvm2(&inner, "thin"));
+        self.volume("bitlocker", "on", &volumes::bitlocker(&[0x0100, 0x0800], 4));
+        self.volume("bitlocker", "clear-key", &volumes::bitlocker(&[0x2000, 0], 4));
+        self.volume("bitlocker", "on-its-way", &volumes::bitlocker(&[0x0500], 2));
         for (name, script) in [
             (
                 "gpt",
@@ -144,13 +198,21 @@ impl Seeds<'_> {
             .status()
             .unwrap_or_else(|error| panic!("{tool} cannot be started ({error}): `cargo xtask setup`"));
         assert!(status.success(), "{tool} {words:?} failed");
-        let image = fs::read(&path).expect("it was just made");
-        self.add(target, name, &SparseDisk::encode(&image));
+        self.volume(target, name, &fs::read(&path).expect("it was just made"));
+    }
+
+    fn volume(&self, target: &str, name: &str, image: &[u8]) {
+        // A seed that its reader keeps whole at once teaches the fuzzer nothing.
+        if let Outcome::Raw { reason } = map(&image, 0..image.len() as u64).outcome {
+            panic!("the seed {target}/{name} is not understood: {reason}");
+        }
+        let image = SparseDisk::encode(image);
+        self.add(target, name, &image);
         // The same where a whole disk is expected: a disk without a table.
         self.add(
             "partitions",
             &format!("{target}-{name}"),
-            &[&[0], &SparseDisk::encode(&image)[..]].concat(),
+            &[&[0], &image[..]].concat(),
         );
     }
 

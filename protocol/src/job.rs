@@ -21,6 +21,13 @@ pub enum Step {
         disk: Option<DiskIdentity>,
         /// The master that gets a new version.
         master: MasterName,
+        /// Every byte of the disk is kept, whatever is on it: free space, what would be refused.
+        #[serde(default)]
+        as_raw: bool,
+        /// A hibernated Windows, or changes that only its log holds, are no reason to refuse: its session is left out, as
+        /// after a power cut.
+        #[serde(default)]
+        drop_hibernation: bool,
     },
     /// Put a master on a disk.
     Restore {
@@ -137,4 +144,27 @@ pub struct StepResult {
     pub seconds: f64,
     /// What a person should know about the result: "backup table moved to the end of the larger disk".
     pub notes: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_of_before_its_options_has_none_of_them() {
+        let step = Step::Capture {
+            disk: None,
+            master: "m".parse().unwrap(),
+            as_raw: false,
+            drop_hibernation: false,
+        };
+        assert_eq!(
+            serde_json::from_str::<Step>(r#"{"kind":"capture","master":"m"}"#).unwrap(),
+            step
+        );
+        let asked = r#"{"kind":"capture","disk":null,"master":"m","as_raw":true,"drop_hibernation":true}"#;
+        let parsed: Step = serde_json::from_str(asked).unwrap();
+        assert_ne!(parsed, step);
+        assert_eq!(serde_json::to_string(&parsed).unwrap(), asked);
+    }
 }

@@ -108,7 +108,11 @@ export class Capture {
   /** @param {string} master */
   async start(master) {
     await this.hand.write(this.page.locator('#capture-master'), master);
-    await this.hand.press(this.page.getByRole('button', { name: 'Lancer la capture' }));
+    await this.hand.press(this.startButton);
+  }
+
+  get startButton() {
+    return this.page.getByRole('button', { name: 'Lancer la capture' });
   }
 }
 

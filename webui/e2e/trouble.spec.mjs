@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startAppliance } from '../mock/appliance.mjs';
 import { openBrowser, watchPage } from './browser.mjs';
-import { Hand, Machines, Restore } from './pages.mjs';
+import { disk, hibernated } from '../mock/world.mjs';
+import { Capture, Hand, Machines, Restore } from './pages.mjs';
 
 /** @type {import('playwright-core').Browser} */
 let browser;
@@ -51,6 +52,25 @@ test('a session that ends in the middle of a restore is renewed over the form, a
     await restore.start();
     await page.getByRole('heading', { name: 'Salle S204', level: 1 }).waitFor();
     assert.equal(appliance.jobs.length, 1);
+  }));
+
+test('a hibernated Windows is captured only when a person ticks that its session may be lost', () =>
+  withAppliance({}, async (appliance, page, hand) => {
+    const machine = appliance.world.machines[1];
+    assert.ok(machine !== undefined);
+    machine.facts.disks = [disk('sda', 240, { contents: hibernated })];
+    await page.goto(`${appliance.url}/capture?machine=${machine.id}`);
+    const capture = new Capture(hand);
+    await page.getByText('ne peut pas être capturée telle quelle').waitFor();
+    assert.ok(await capture.startButton.isDisabled());
+    await hand.press(page.getByRole('checkbox', { name: 'Prendre Windows comme après une coupure de courant' }), 'Space');
+    await page.getByText('sera capturée quand même').waitFor();
+    await capture.start('Windows');
+    await page.waitForURL('**/jobs/*');
+    const [step] = appliance.jobs[0]?.job.steps ?? [];
+    assert.ok(step?.kind === 'capture');
+    assert.deepEqual([step.as_raw, step.drop_hibernation], [false, true]);
+    await page.getByText('Capturer « Windows », comme après une coupure de courant').first().waitFor();
   }));
 
 test('an answer that is lost does not start a second restore', () =>

@@ -32,6 +32,25 @@ const debian = (size) =>
     [3, 'swap', 'swap', size - 4 * GB, 3.99 * GB, 0],
   ]);
 
+/** A disk whose Windows sleeps, as `imager inspect --json` says it. */
+export const hibernated = JSON.stringify({
+  table: 'gpt',
+  partitions: [
+    { number: 1, start: 1_048_576, length: 104_857_600, filesystem: 'FAT32', label: 'EFI', state: 'mapped', used: 30_000_000 },
+    {
+      number: 3,
+      start: 122_683_392,
+      length: 239 * GB,
+      filesystem: 'NTFS',
+      label: 'Windows',
+      state: 'refused',
+      reason: 'Windows is hibernated on it, or was shut down with fast startup',
+      remedy: 'start Windows and shut it down completely (shutdown /s /t 0; powercfg /h off switches both off for good), then capture again',
+      options: ['--as raw', '--drop-hibernation'],
+    },
+  ],
+});
+
 /** @param {string} name @param {number} gb @param {Partial<DiskFacts>} [more] @returns {DiskFacts} */
 export function disk(name, gb, more = {}) {
   return {

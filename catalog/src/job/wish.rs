@@ -186,6 +186,8 @@ mod tests {
         Step::Capture {
             disk: None,
             master: master.parse().unwrap(),
+            as_raw: false,
+            drop_hibernation: false,
         }
     }
 

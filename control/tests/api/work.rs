@@ -98,6 +98,22 @@ pub async fn capture(site: &Site, key: &str, machine: &str, master: &str) -> Str
 }
 
 #[tokio::test]
+async fn what_a_capture_was_asked_to_overrule_reaches_the_machine() {
+    let site = Site::new().await;
+    let (key, machine) = site.enter(1, true).await;
+    let step = json!({ "kind": "capture", "master": "m", "as_raw": true, "drop_hibernation": true });
+    let id = job(&site, &machine, step).await;
+    let task = site.task(&key).await.is(200).json();
+    assert_eq!(task["step"]["as_raw"], true, "{task}");
+    assert_eq!(task["step"]["drop_hibernation"], true, "{task}");
+    let detail = site
+        .get(&format!("/api/v1/jobs/{}", id.as_str().unwrap()))
+        .await
+        .json();
+    assert_eq!(detail["job"]["steps"][0]["drop_hibernation"], true, "{detail}");
+}
+
+#[tokio::test]
 async fn a_machine_is_captured_and_another_one_restored() {
     let site = Site::new().await;
     let (key_a, machine_a) = site.enter(1, true).await;

@@ -1009,7 +1009,14 @@ export interface components {
             /** @enum {string} */
             kind: "inspect";
         } | {
+            /** @description Every byte of the disk is kept, whatever is on it: free space, what would be refused. */
+            as_raw?: boolean;
             disk?: components["schemas"]["DiskIdentity"] | null;
+            /**
+             * @description A hibernated Windows, or changes that only its log holds, are no reason to refuse: its session is left out, as
+             *     after a power cut.
+             */
+            drop_hibernation?: boolean;
             /** @enum {string} */
             kind: "capture";
             /** @description The master that gets a new version. */

@@ -20,17 +20,21 @@ import { PageHeading } from '../layout/heading';
 import { Loading, Problem } from '../layout/state';
 import { Disk } from '../machines/disk-picture';
 import { candidateDisks, diskKey, machineModel } from '../machines/machine-text';
+import type { CaptureOption } from '../machines/disk-contents';
+import { CaptureOptions } from './capture-options';
 import { useCreateJob } from './create-job';
 import { useDraft } from './draft';
 import { MachinePicker } from './machine-picker';
 import { masterNameFault } from './master-name';
-import { captureRemarks } from './preflight';
+import { captureOptions, captureRemarks } from './preflight';
 import { Remarks } from './remarks';
 import { FlowSection } from './section';
 
 interface Draft {
   disk: string;
   master: string;
+  /** What was ticked for the disk; a draft of an earlier page has none. */
+  options?: CaptureOption[];
 }
 
 /** The flow, on one page: a phone scrolls it. */
@@ -49,7 +53,10 @@ export function CapturePage() {
   const disks = data?.facts.disks ?? [];
   const candidates = data === undefined ? [] : candidateDisks(data);
   const named = disks.find((disk) => diskKey(disk) === draft.disk) ?? null;
-  const remarks = data === undefined ? [] : captureRemarks(data, named);
+  const offered = data === undefined ? [] : captureOptions(data, named);
+  // What was ticked is forgotten when it no longer helps: the machine came back, and Windows was shut down.
+  const chosen = offered.filter((option) => draft.options?.includes(option) === true);
+  const remarks = data === undefined ? [] : captureRemarks(data, named, chosen);
   const stopped = remarks.some((remark) => remark.weight === 'stop');
   const name = draft.master.trim();
   const fault = masterNameFault(name);
@@ -65,7 +72,15 @@ export function CapturePage() {
     }
     const job: NewJob = {
       machines: [machineId],
-      steps: [{ kind: 'capture', master: name, disk: named?.identity ?? null }],
+      steps: [
+        {
+          kind: 'capture',
+          master: name,
+          disk: named?.identity ?? null,
+          as_raw: chosen.includes('as-raw'),
+          drop_hibernation: chosen.includes('drop-hibernation'),
+        },
+      ],
     };
     create.mutate(job);
   };
@@ -105,6 +120,7 @@ export function CapturePage() {
               </div>
             )}
             {data !== undefined && <Remarks remarks={remarks} />}
+            <CaptureOptions offered={offered} chosen={chosen} choose={(options) => setDraft({ ...draft, options })} />
           </FlowSection>
           {data !== undefined && disks.length > 0 && (
             <FlowSection number={2} title={t('capture.disk')}>
@@ -116,7 +132,7 @@ export function CapturePage() {
                     id="capture-disk-auto"
                     name="capture-disk"
                     isChecked={named === null}
-                    onChange={() => setDraft({ ...draft, disk: '' })}
+                    onChange={() => setDraft({ ...draft, disk: '', options: [] })}
                     label={candidates.length === 1 ? t('flow.disk-only') : t('flow.disk-later')}
                   />
                   {disks.map((disk) => (
@@ -125,7 +141,7 @@ export function CapturePage() {
                       id={`capture-disk-${disk.name}`}
                       name="capture-disk"
                       isChecked={diskKey(disk) === draft.disk}
-                      onChange={() => setDraft({ ...draft, disk: diskKey(disk) })}
+                      onChange={() => setDraft({ ...draft, disk: diskKey(disk), options: [] })}
                       label={t('disk.name', { name: disk.name })}
                       body={<Disk disk={disk} />}
                     />

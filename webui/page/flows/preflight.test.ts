@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { disk, machine, makeWorld } from '../../mock/world.mjs';
 import { masterNameFault } from './master-name';
-import { captureRemarks, restoreRemarks, targetDisk } from './preflight';
+import { captureOptions, captureRemarks, restoreRemarks, targetDisk } from './preflight';
 
 const version = makeWorld('school').masters[0]?.versions[0];
 if (version === undefined) throw new Error('the pretended school has a master');
@@ -51,7 +51,7 @@ test('an MBR master on a UEFI machine is a warning', () => {
 });
 
 test('a capture reads, so a used disk is a warning only, and a machine elsewhere has to be booted', () => {
-  const remarks = captureRemarks({ ...ready([disk('sda', 240, { in_use: true })]), connected: false }, null);
+  const remarks = captureRemarks({ ...ready([disk('sda', 240, { in_use: true })]), connected: false }, null, []);
   expect(codes(remarks)).toEqual(['warning in-use', 'note asleep']);
 });
 
@@ -61,14 +61,29 @@ test('a disk that a capture would refuse is said before anything is asked for, w
     { number: 3, length: 2e11, filesystem: 'NTFS', state: 'refused', reason: 'Windows is hibernated', remedy: 'shut it down' },
   ];
   const hibernated = ready([disk('sda', 240, { contents: JSON.stringify({ table: 'gpt', partitions }) })]);
-  const [remark] = captureRemarks(hibernated, null);
+  const [remark] = captureRemarks(hibernated, null, []);
   expect(remark).toMatchObject({ code: 'refused', weight: 'stop' });
-  expect(remark?.refusal).toEqual({ number: 3, filesystem: 'NTFS', reason: 'Windows is hibernated', remedy: 'shut it down' });
+  expect(remark?.refusal).toEqual({ number: 3, filesystem: 'NTFS', reason: 'Windows is hibernated', remedy: 'shut it down', options: [] });
+  expect(captureOptions(hibernated, null)).toEqual([]);
   for (const contents of [null, '', '{', '[]', '{"partitions": [null, 3, {"state": "refused"}]}']) {
-    expect(captureRemarks(ready([disk('sda', 240, { contents })]), null).length).toBe(contents?.includes('refused') === true ? 1 : 0);
+    expect(captureRemarks(ready([disk('sda', 240, { contents })]), null, []).length).toBe(contents?.includes('refused') === true ? 1 : 0);
   }
   // A restore overwrites it.
   expect(restoreRemarks(hibernated, version, null)).toEqual([]);
+});
+
+test('exactly what would help is offered, and a capture goes ahead once every refusal is overruled', () => {
+  const hibernated = { number: 3, state: 'refused', filesystem: 'NTFS', reason: 'hibernated', remedy: 'x'.repeat(400), options: ['--as raw', '--drop-hibernation', '--force', 7] };
+  const encrypted = { number: 4, state: 'refused', filesystem: 'BitLocker', reason: 'encrypted', remedy: 'y', options: ['--as raw'] };
+  const withParts = (...partitions: unknown[]) => ready([disk('sda', 240, { contents: JSON.stringify({ table: 'gpt', partitions }) })]);
+  const both = withParts(hibernated, encrypted);
+  expect(captureOptions(withParts(hibernated), null)).toEqual(['drop-hibernation', 'as-raw']);
+  expect(captureOptions(withParts(encrypted), null)).toEqual(['as-raw']);
+  expect(captureOptions(ready(), null)).toEqual([]);
+  expect(codes(captureRemarks(both, null, []))).toEqual(['stop refused', 'stop refused']);
+  expect(codes(captureRemarks(both, null, ['drop-hibernation']))).toEqual(['stop refused', 'warning overruled']);
+  expect(codes(captureRemarks(both, null, ['as-raw']))).toEqual(['warning overruled', 'warning overruled']);
+  expect(captureRemarks(both, null, [])[0]?.refusal?.remedy.length).toBe(400);
 });
 
 test('a master’s name keeps to the appliance’s rule', () => {

@@ -1,12 +1,13 @@
 /** What can be said before a job starts, from what is known of machine and master. Pure: facts in, remarks out. */
 import type { DiskFacts, Machine, MasterVersion } from '../api/types';
-import { type Refusal, readRefusal } from '../machines/disk-contents';
+import { type CaptureOption, type Refusal, readRefusals } from '../machines/disk-contents';
 import { candidateDisks } from '../machines/machine-text';
 
 /** What a remark says; the page has its words and its remedy under this code. */
 export type RemarkCode =
   | 'damaged'
   | 'refused'
+  | 'overruled'
   | 'no-disk'
   | 'quarantined'
   | 'read-only'
@@ -65,14 +66,23 @@ export function isDamaged(version: MasterVersion | null): boolean {
   return version?.damaged !== undefined && version.damaged !== null && version.damaged !== '';
 }
 
-/** Remarks on a capture, the heaviest first. */
-export function captureRemarks(machine: Machine, named: DiskFacts | null): Remark[] {
+/** Remarks on a capture with the options that were chosen, the heaviest first. */
+export function captureRemarks(machine: Machine, named: DiskFacts | null, chosen: readonly CaptureOption[]): Remark[] {
   const remarks = machineRemarks(machine, named);
   const disk = targetDisk(machine, named);
   if (disk?.in_use === true) remarks.push({ code: 'in-use', weight: 'warning' });
-  const refusal = readRefusal(disk?.contents);
-  if (refusal !== null) remarks.push({ code: 'refused', weight: 'stop', refusal });
+  for (const refusal of readRefusals(disk?.contents)) {
+    const isOverruled = refusal.options.some((option) => chosen.includes(option));
+    remarks.push(isOverruled ? { code: 'overruled', weight: 'warning', refusal } : { code: 'refused', weight: 'stop', refusal });
+  }
   return byWeight(remarks);
+}
+
+/** The options that would let a refused capture go ahead, and no others: the mildest first. */
+export function captureOptions(machine: Machine, named: DiskFacts | null): CaptureOption[] {
+  const refusals = readRefusals(targetDisk(machine, named)?.contents);
+  const helpful = (option: CaptureOption) => refusals.some((refusal) => refusal.options.includes(option));
+  return (['drop-hibernation', 'as-raw'] as const).filter(helpful);
 }
 
 function machineRemarks(machine: Machine, named: DiskFacts | null): Remark[] {

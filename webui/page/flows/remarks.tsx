@@ -23,7 +23,7 @@ export function Remarks({ remarks }: { remarks: Remark[] }) {
         const size = (value: number | undefined) =>
           value === undefined ? '' : remark.code === 'sector-size' ? String(value) : format.bytes(value);
         return (
-          <ListItem key={remark.code} className={`amorce-remark amorce-remark-${remark.weight}`}>
+          <ListItem key={`${remark.code} ${remark.refusal?.number ?? ''}`} className={`amorce-remark amorce-remark-${remark.weight}`}>
             <Icon /> <span className="amorce-for-readers">{t(`remark.weight.${remark.weight}`)} </span>
             {t(`remark.${remark.code}`, {
               have: size(remark.have),

@@ -8,6 +8,8 @@ export function useStepText(): (step: Step) => string {
   return (step) => {
     switch (step.kind) {
       case 'capture':
+        if (step.as_raw === true) return t('step.capture-raw', { master: step.master });
+        if (step.drop_hibernation === true) return t('step.capture-cut', { master: step.master });
         return t('step.capture', { master: step.master });
       case 'restore':
         return step.master.version === undefined || step.master.version === null

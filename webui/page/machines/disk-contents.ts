@@ -24,6 +24,15 @@ export interface DiskPicture {
   parts: DiskPart[];
 }
 
+/** What a capture may be asked for so that it goes ahead all the same. */
+export type CaptureOption = 'drop-hibernation' | 'as-raw';
+
+/** How `imager inspect` names them. */
+const OPTIONS: readonly (readonly [string, CaptureOption])[] = [
+  ['--drop-hibernation', 'drop-hibernation'],
+  ['--as raw', 'as-raw'],
+];
+
 /** Why a disk cannot be captured as it is. */
 export interface Refusal {
   /** The partition's number; 0 for the bare disk. */
@@ -34,12 +43,17 @@ export interface Refusal {
   reason: string;
   /** What to do about it, in the machine's words. */
   remedy: string;
+  /** What would let a capture go ahead. */
+  options: CaptureOption[];
 }
 
 /** Free room below this share of the disk is alignment and not worth a place in the picture. */
 const SHOWN_SHARE = 0.01;
 /** Partition tables have at most 128 entries by convention; a hostile machine may send more. */
 const MAX_PARTS = 256;
+/** Characters of a name, and of a reason or remedy, which is a sentence or two. */
+const LONGEST_NAME = 100;
+const LONGEST_WORDS = 1000;
 
 /** Reads the picture; nothing if there is none. */
 export function readDiskContents(contents: unknown, diskSize: number): DiskPicture | null {
@@ -53,18 +67,26 @@ export function readDiskContents(contents: unknown, diskSize: number): DiskPictu
   return { scheme: text(root.scheme ?? root.table), parts: withFreeRoom(parts, diskSize) };
 }
 
-/** The first partition that a capture would be refused for; nothing if there is none, or nobody knows. */
-export function readRefusal(contents: unknown): Refusal | null {
+/** The partitions that a capture would be refused for; none if there are none, or nobody knows. */
+export function readRefusals(contents: unknown): Refusal[] {
   const root = asRecord(typeof contents === 'string' ? parseJson(contents) : contents);
-  if (root === null || !Array.isArray(root.partitions)) return null;
-  const refused = root.partitions.slice(0, MAX_PARTS).map(asRecord).find((part) => part?.state === 'refused');
-  if (refused === null || refused === undefined) return null;
-  return {
-    number: number(refused.number) ?? 0,
-    filesystem: text(refused.filesystem),
-    reason: text(refused.reason),
-    remedy: text(refused.remedy),
-  };
+  if (root === null || !Array.isArray(root.partitions)) return [];
+  return root.partitions
+    .slice(0, MAX_PARTS)
+    .map(asRecord)
+    .filter((part) => part !== null && part.state === 'refused')
+    .map((part) => ({
+      number: number(part?.number) ?? 0,
+      filesystem: text(part?.filesystem),
+      reason: text(part?.reason, LONGEST_WORDS),
+      remedy: text(part?.remedy, LONGEST_WORDS),
+      options: readOptions(part?.options),
+    }));
+}
+
+function readOptions(value: unknown): CaptureOption[] {
+  const named: unknown[] = Array.isArray(value) ? value : [];
+  return OPTIONS.filter(([name]) => named.includes(name)).map(([, option]) => option);
 }
 
 function readPart(value: unknown): DiskPart | null {
@@ -107,8 +129,8 @@ function number(value: unknown): number | null {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null;
 }
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value.slice(0, 100) : '';
+function text(value: unknown, longest = LONGEST_NAME): string {
+  return typeof value === 'string' ? value.slice(0, longest) : '';
 }
 
 function parseJson(value: string): unknown {

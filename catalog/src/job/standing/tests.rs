@@ -52,6 +52,8 @@ fn capture() -> Step {
     Step::Capture {
         disk: None,
         master: "debian".parse().unwrap(),
+        as_raw: false,
+        drop_hibernation: false,
     }
 }
 

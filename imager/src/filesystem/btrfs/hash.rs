@@ -6,7 +6,10 @@
 //! ```
 //! xxHash64 after its specification (github.com/Cyan4973/xxHash, doc/xxhash_spec.md), seed 0.
 
-use crate::filesystem::{checksum::crc32c, volume::field};
+use crate::filesystem::{
+    checksum::{agrees, crc32c},
+    volume::field,
+};
 
 const FIELD_BYTES: usize = 32;
 
@@ -35,8 +38,8 @@ impl Checksum {
             return false;
         };
         match self {
-            Self::Crc32c => field::le32(bytes, 0) == !crc32c(!0, body),
-            Self::XxHash64 => field::le64(bytes, 0) == xxhash64(body),
+            Self::Crc32c => agrees(!crc32c(!0, body), field::le32(bytes, 0)),
+            Self::XxHash64 => agrees(xxhash64(body), field::le64(bytes, 0)),
         }
     }
 }

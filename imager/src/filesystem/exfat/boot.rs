@@ -23,7 +23,7 @@
 //! sector 12…   the same once more
 //! ```
 
-use crate::filesystem::{Volume, volume::field};
+use crate::filesystem::{Volume, checksum::agrees, volume::field};
 
 /// Sectors of the boot region that are counted.
 const COUNTED_SECTORS: u64 = 11;
@@ -133,7 +133,7 @@ fn check_region(volume: &Volume<'_>, sector_bytes: u64) -> Result<(), String> {
         .fold(0u32, |sum, (_, byte)| {
             sum.rotate_right(1).wrapping_add(u32::from(*byte))
         });
-    if sums.chunks_exact(4).all(|own| field::le32(own, 0) == sum) {
+    if sums.chunks_exact(4).all(|own| agrees(sum, field::le32(own, 0))) {
         Ok(())
     } else {
         Err("the boot region's checksum is wrong".into())

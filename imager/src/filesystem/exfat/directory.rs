@@ -23,7 +23,7 @@
 //! ```
 
 use super::Boot;
-use crate::filesystem::{Volume, volume::field};
+use crate::filesystem::{Volume, checksum::agrees, volume::field};
 
 const ENTRY_BYTES: usize = 32;
 /// A directory may not be longer (specification, section 7.6.7).
@@ -222,7 +222,7 @@ pub(super) fn entry_of(set: &[u8]) -> Option<Entry> {
             sum.rotate_right(1).wrapping_add(u16::from(*byte))
         });
     let contents = set.get(ENTRY_BYTES..2 * ENTRY_BYTES)?;
-    let is_right = sum == field::le16(set, 2) && contents[0] == 0xC0;
+    let is_right = agrees(sum, field::le16(set, 2)) && contents[0] == 0xC0;
     is_right.then(|| Entry {
         is_directory: field::le16(set, 4) & 0x10 != 0,
         stream: stream_of(contents, contents[1] & 2 != 0),

@@ -19,7 +19,7 @@
 //! ```
 //! Source: lvm2 `lib/format_text/layout.h`, `lib/label/label.h`, `lib/misc/crc.c`; pvck(8).
 
-use crate::filesystem::{Volume, volume::field};
+use crate::filesystem::{Volume, checksum::agrees, volume::field};
 
 const SECTOR: usize = 512;
 const LABEL_SECTORS: u64 = 4;
@@ -48,7 +48,8 @@ impl Label {
             if &sector[..8] != b"LABELONE" || &sector[24..32] != b"LVM2 001" {
                 continue;
             }
-            if field::le64(&sector, 8) != number || checksum(&sector[20..]) != field::le32(&sector, 16) {
+            if field::le64(&sector, 8) != number || !agrees(checksum(&sector[20..]), field::le32(&sector, 16))
+            {
                 return Err("its label is damaged".into());
             }
             return Self::parse(&sector);
@@ -108,7 +109,7 @@ impl Label {
 
 fn read_area(volume: &Volume<'_>, start: u64, length: u64) -> Result<Option<Vec<u8>>, String> {
     let header = volume.read(start, SECTOR)?;
-    if checksum(&header[4..]) != field::le32(&header, 0) || &header[4..20] != b" LVM2 x[5A%r0N*>" {
+    if !agrees(checksum(&header[4..]), field::le32(&header, 0)) || &header[4..20] != b" LVM2 x[5A%r0N*>" {
         return Err("the header of a metadata area is damaged".into());
     }
     if field::le32(&header, 20) != 1
@@ -134,7 +135,7 @@ fn read_area(volume: &Volume<'_>, start: u64, length: u64) -> Result<Option<Vec<
     let read = |at, length| volume.read(at, usize::try_from(length).unwrap_or(usize::MAX));
     let mut text = read(place, before_end)?;
     text.extend(read(start + ring.start, text_length - before_end)?);
-    if checksum(&text) != field::le32(location, 16) {
+    if !agrees(checksum(&text), field::le32(location, 16)) {
         return Err("the checksum of its metadata is wrong".into());
     }
     Ok(Some(text))

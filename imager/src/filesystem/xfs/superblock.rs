@@ -21,7 +21,10 @@
 //!    108   12  label
 //! ```
 
-use crate::filesystem::{checksum::crc32c, volume::field};
+use crate::filesystem::{
+    checksum::{agrees, crc32c},
+    volume::field,
+};
 
 /// Most bytes that the superblock's sector can have.
 pub(super) const SECTOR_MAX: u64 = 32 << 10;
@@ -271,5 +274,5 @@ pub(super) fn has_checksum(bytes: &[u8], at: usize) -> bool {
         return false;
     };
     let crc = crc32c(crc32c(crc32c(!0, before), &[0; 4]), after);
-    !crc == field::le32(bytes, at)
+    agrees(!crc, field::le32(bytes, at))
 }

@@ -19,7 +19,7 @@ use imager::{
     target::TargetDisk,
 };
 use protocol::{
-    MasterName, MasterRef, Problem,
+    MasterRef, Problem,
     agent::{Assignment, Outcome, ProgressReply, ProgressReport},
     disk::{DiskChoice, DiskFacts, DiskIdentity, choose_disk},
     job::{ReadBack, Step, StepResult},
@@ -123,7 +123,19 @@ fn execute(
     watch: &Watch,
 ) -> Result<StepResult, Stop> {
     match &assignment.step {
-        Step::Capture { disk, master } => execute_capture(agent, disk.as_ref(), master, connection, watch),
+        Step::Capture {
+            disk,
+            master,
+            as_raw,
+            drop_hibernation,
+        } => {
+            let options = CaptureOptions {
+                as_raw: *as_raw,
+                drop_hibernation: *drop_hibernation,
+                ..CaptureOptions::new(master.clone())
+            };
+            execute_capture(agent, disk.as_ref(), &options, connection, watch)
+        }
         Step::Restore {
             disk,
             master,
@@ -152,7 +164,7 @@ fn execute(
 fn execute_capture(
     agent: &Agent,
     wanted: Option<&DiskIdentity>,
-    master: &MasterName,
+    options: &CaptureOptions,
     connection: &Connection,
     watch: &Watch,
 ) -> Result<StepResult, Stop> {
@@ -160,7 +172,7 @@ fn execute_capture(
     let source = SourceDisk::open(&disk::path_of(&chosen.name))?;
     let depot = DepotClient::new(connection.clone(), agent.runtime.handle().clone());
     let sent_before = connection.bytes_sent();
-    let captured = capture(&source, &depot, &CaptureOptions::new(master.clone()), watch)?;
+    let captured = capture(&source, &depot, options, watch)?;
     let counts = captured.counts;
     Ok(StepResult {
         version: Some(captured.root.version),
