@@ -146,13 +146,13 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "newer-kernel",
         proves: "UEFI with Secure Boot: the signed 6.12 kernel of backports boots the agent, which is recognised",
-        daily: false,
+        daily: true,
         play: boot::newer_kernel,
     },
     Scenario {
         name: "screens",
         proves: "no cable, no disk, a missing firmware file: the screen says what and what to do, and every key does it",
-        daily: false,
+        daily: true,
         play: screens::play,
     },
     Scenario {
