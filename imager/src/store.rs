@@ -44,7 +44,6 @@ use protocol::{
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -67,7 +66,7 @@ pub struct Store {
     index: RwLock<Index>,
     warnings: Vec<String>,
     /// Held as long as the store is open.
-    _locks: Vec<File>,
+    _locks: Vec<place::HeldLock>,
     folder: Option<std::path::PathBuf>,
 }
 

@@ -54,6 +54,16 @@ pub struct TargetDisk {
     medium: Medium,
 }
 
+impl Drop for TargetDisk {
+    fn drop(&mut self) {
+        // A child that another thread is just starting holds a copy of every descriptor until it runs its program; the
+        // lock must not outlive us in it.
+        if self.medium.regular {
+            let _ = self.medium.file.unlock();
+        }
+    }
+}
+
 impl TargetDisk {
     /// Opens a block device, or an image file that is made if it is not there.
     ///
@@ -288,6 +298,18 @@ mod tests {
         assert_eq!(whole_pages(&(0..PAGE)), 0..PAGE);
         assert!(whole_pages(&(512..PAGE + 512)).is_empty());
         assert!(whole_pages(&(u64::MAX - 10..u64::MAX)).is_empty());
+    }
+
+    #[test]
+    fn the_lock_on_an_image_ends_with_its_owner_also_while_a_child_is_being_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk");
+        let target = TargetDisk::open(&path, 1 << 20, 512).unwrap();
+        assert!(TargetDisk::open(&path, 1 << 20, 512).is_err(), "two write to it");
+        let inherited = target.medium.file.try_clone().unwrap();
+        drop(target);
+        TargetDisk::open(&path, 1 << 20, 512).unwrap();
+        drop(inherited);
     }
 
     #[test]

@@ -98,13 +98,13 @@ impl Store {
                     )
                     .with_remedy("try again in a moment"));
                 }
-                _ => locks.push(file),
+                _ => locks.push(HeldLock(file)),
             }
         }
         let key = match access {
             Access::Read => None,
             Access::Write => {
-                locks.push(lock_for_writing(folder)?);
+                locks.push(HeldLock(lock_for_writing(folder)?));
                 let path = folder.join("key.pem");
                 let text = fs::read_to_string(&path).map_err(|error| {
                     Error::io(format!("reading the store's key {}", path.display()), error)
@@ -183,7 +183,7 @@ impl Store {
         let failed = |error| Error::io(format!("locking {}", path.display()), error);
         let file = match self._locks.first() {
             // Our own lock becomes the exclusive one.
-            Some(file) => file.try_clone().map_err(failed)?,
+            Some(HeldLock(file)) => file.try_clone().map_err(failed)?,
             None => File::open(&path).map_err(failed)?,
         };
         match file.try_lock() {
@@ -378,6 +378,17 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// A lock on one of the store's files.
+pub(super) struct HeldLock(File);
+
+impl Drop for HeldLock {
+    fn drop(&mut self) {
+        // A child that another thread is just starting holds a copy of every descriptor until it runs its program; the
+        // lock must not outlive us in it.
+        let _ = self.0.unlock();
     }
 }
 
