@@ -273,6 +273,30 @@ impl Mapping {
         }
     }
 
+    /// A filesystem whose superblock is understood: what `read` maps, or every byte with the reason. What `read` notes is
+    /// kept either way.
+    pub(crate) fn described(
+        kind: Kind,
+        label: Option<String>,
+        uuid: Option<String>,
+        block_size_bytes: u32,
+        read: impl FnOnce(&mut Vec<String>) -> std::result::Result<Mapped, String>,
+    ) -> Self {
+        let mut notes = Vec::new();
+        let outcome = match read(&mut notes) {
+            Ok(mapped) => Outcome::Mapped(mapped),
+            Err(reason) => Outcome::Raw { reason },
+        };
+        Self {
+            kind,
+            label,
+            uuid,
+            block_size_bytes,
+            notes,
+            outcome,
+        }
+    }
+
     /// A part of an array or of a dynamic disk, refused.
     pub(crate) fn member(kind: Kind) -> Self {
         Self {

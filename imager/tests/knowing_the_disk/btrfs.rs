@@ -3,12 +3,12 @@
 use crate::{
     ext::age,
     harness::{
-        ImageFile, Mount, extents_of, full_matrix, hash_by_tree, hash_tree, make_image, make_tree, map_image,
-        restore_by_map, run, try_run,
+        Mount, extents_of, full_matrix, hash_by_tree, hash_tree, make_image, make_tree, map_image,
+        raw_reason, restore_by_map, run, try_run,
     },
     xfs::shatter,
 };
-use imager::filesystem::{Kind, Outcome, Ranges, map};
+use imager::filesystem::{Kind, Ranges};
 use std::{collections::HashSet, fs, ops::Range, path::Path};
 
 /// What mkfs.btrfs is told.
@@ -316,15 +316,6 @@ fn what_was_synced_before_the_power_went_comes_back() {
     }
     drop(mount);
     run("btrfs", &["check", "--check-data-csum", copy.to_str().unwrap()]);
-}
-
-fn raw_reason(image: &Path) -> String {
-    let disk = ImageFile::open(image);
-    match map(&disk, 0..fs::metadata(image).unwrap().len()).outcome {
-        Outcome::Raw { reason } => reason,
-        Outcome::Mapped(_) => panic!("{} is mapped", image.display()),
-        Outcome::Refused { reason, .. } => panic!("{} is refused: {reason}", image.display()),
-    }
 }
 
 #[test]

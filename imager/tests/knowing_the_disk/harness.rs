@@ -339,3 +339,13 @@ impl Drop for Mount {
         let _ = try_run("umount", &["-l", folder]);
     }
 }
+
+/// Why an image is kept whole.
+pub fn raw_reason(image: &Path) -> String {
+    let disk = ImageFile::open(image);
+    match filesystem::map(&disk, 0..fs::metadata(image).unwrap().len()).outcome {
+        Outcome::Raw { reason } => reason,
+        Outcome::Mapped(_) => panic!("{} is mapped", image.display()),
+        Outcome::Refused { reason, .. } => panic!("{} is refused: {reason}", image.display()),
+    }
+}

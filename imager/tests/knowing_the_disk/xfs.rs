@@ -3,11 +3,11 @@
 use crate::{
     ext::age,
     harness::{
-        ImageFile, Mount, extents_of, full_matrix, hash_by_tree, hash_tree, make_image, make_tree, map_image,
-        restore_by_map, run, try_run,
+        Mount, extents_of, full_matrix, hash_by_tree, hash_tree, make_image, make_tree, map_image,
+        raw_reason, restore_by_map, run, try_run,
     },
 };
-use imager::filesystem::{FileExtent, Kind, Outcome, Ranges, map};
+use imager::filesystem::{FileExtent, Kind, Ranges};
 use std::{
     collections::{BTreeMap, HashSet},
     fs,
@@ -383,15 +383,6 @@ fn a_log_that_went_round_is_read_as_xfs_logprint_reads_it() {
     let cycle = u64::from_str_radix(lsn.split("0x").nth(1).unwrap().trim(), 16).unwrap() >> 32;
     println!("{} heads, cycle {cycle}", cycles.len());
     assert!(cycle > 1, "the log went round");
-}
-
-fn raw_reason(image: &Path) -> String {
-    let disk = ImageFile::open(image);
-    match map(&disk, 0..fs::metadata(image).unwrap().len()).outcome {
-        Outcome::Raw { reason } => reason,
-        Outcome::Mapped(_) => panic!("{} is mapped", image.display()),
-        Outcome::Refused { reason, .. } => panic!("{} is refused: {reason}", image.display()),
-    }
 }
 
 #[test]

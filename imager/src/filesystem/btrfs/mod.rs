@@ -19,7 +19,7 @@ mod superblock;
 mod tree;
 mod used;
 
-use super::{Kind, Mapped, Mapping, Outcome, Ranges, Volume, volume::field};
+use super::{Kind, Mapped, Mapping, Ranges, Volume, volume::field};
 use chunk::Chunks;
 use files::BtrfsFiles;
 pub(super) use folders::open_tree;
@@ -35,21 +35,11 @@ pub(super) fn map(volume: &Volume<'_>) -> Mapping {
         Ok(superblock) => superblock,
         Err(reason) => return Mapping::raw(Kind::Btrfs, reason),
     };
-    let mut mapping = Mapping {
-        kind: Kind::Btrfs,
-        label: superblock.label.clone(),
-        uuid: field::uuid(&superblock.uuid),
-        block_size_bytes: u32::try_from(superblock.sector_bytes).unwrap_or(4096),
-        notes: Vec::new(),
-        outcome: Outcome::Raw {
-            reason: String::new(),
-        },
-    };
-    mapping.outcome = match map_checked(volume, superblock, &mut mapping.notes) {
-        Ok(mapped) => Outcome::Mapped(mapped),
-        Err(reason) => Outcome::Raw { reason },
-    };
-    mapping
+    let (label, uuid) = (superblock.label.clone(), field::uuid(&superblock.uuid));
+    let block_size_bytes = u32::try_from(superblock.sector_bytes).unwrap_or(4096);
+    Mapping::described(Kind::Btrfs, label, uuid, block_size_bytes, |notes| {
+        map_checked(volume, superblock, notes)
+    })
 }
 
 fn map_checked(
