@@ -1,7 +1,7 @@
 //! Folders and files of btrfs, through all subvolumes from the topmost one.
 //!
 //! ```text
-//! A node is named by the place of its subvolume among those found (upper 16 bits) and its inode.
+//! A node is named by the place of its subvolume among those found (16 bits from bit 36 on) and its inode.
 //!
 //! Items, little-endian (Linux include/uapi/linux/btrfs_tree.h)
 //! kind  object  offset             offset size  meaning
@@ -21,6 +21,7 @@
 
 use super::{
     Chunks, Superblock,
+    packed::Packing,
     superblock::{LENGTH, OFFSET},
     tree::{Flow, Key, Reader},
     used::{KIND_FILE_EXTENT, KIND_ROOT, Subvolume, TREE_FILES, read_chunks, read_roots},
@@ -35,7 +36,6 @@ use crate::{
     },
 };
 use std::{
-    io::Read,
     ops::{ControlFlow, Range},
     sync::{Mutex, PoisonError},
 };
@@ -43,7 +43,8 @@ use std::{
 const KIND_INODE: u8 = 1;
 const KIND_NAME: u8 = 96;
 const ROOT_INODE: u64 = 256;
-const INODE_BITS: u32 = 48;
+/// Numbers of inodes count up from 256 and are not used twice: this is enough for decades.
+const INODE_BITS: u32 = 36;
 /// A packed extent has at most 128 KiB when unpacked.
 const PACKED_BYTES_MAX: u64 = 128 << 10;
 /// Longest target of a link.
@@ -203,13 +204,10 @@ impl BtrfsTree<'_> {
             return Err("a file's extent is cut short".into());
         };
         let unpacked_bytes = field::le64(item, 8);
-        let is_packed = match packing {
-            0 => false,
-            3 if unpacked_bytes <= PACKED_BYTES_MAX => true,
-            1 => return Err("it is packed with zlib, which is not read".into()),
-            2 => return Err("it is packed with LZO, which is not read".into()),
-            other => return Err(format!("it is packed in a way that is not known ({other})")),
-        };
+        let packing = Packing::of(*packing, self.superblock.sector_bytes)?;
+        if packing.is_some() && unpacked_bytes > PACKED_BYTES_MAX {
+            return Err("a packed piece of a file is longer than there are".into());
+        }
         let piece = |length: u64, source: Source| {
             let end = logical.checked_add(length).ok_or("a piece beyond any file")?;
             Ok(Some(Piece {
@@ -219,10 +217,9 @@ impl BtrfsTree<'_> {
         };
         if *kind == 0 {
             let own = item.get(21..).unwrap_or_default();
-            let bytes = if is_packed {
-                unpack(own, unpacked_bytes)?
-            } else {
-                own.to_vec()
+            let bytes = match packing {
+                Some(packing) => packing.unpack(own, unpacked_bytes)?,
+                None => own.to_vec(),
             };
             return piece(bytes.len() as u64, Source::Own(bytes));
         }
@@ -231,9 +228,9 @@ impl BtrfsTree<'_> {
         if *kind != 1 || address == 0 || length == 0 {
             return Ok(None);
         }
-        let inside = if is_packed { unpacked_bytes } else { stored };
+        let inside = if packing.is_some() { unpacked_bytes } else { stored };
         if skipped.checked_add(length).is_none_or(|end| end > inside)
-            || is_packed && stored > PACKED_BYTES_MAX
+            || packing.is_some() && stored > PACKED_BYTES_MAX
         {
             return Err("a piece of a file is longer than its extent".into());
         }
@@ -244,8 +241,9 @@ impl BtrfsTree<'_> {
             .next()
             .ok_or("an extent outside all chunks")?;
         let place = self.volume.place().start + place;
-        if is_packed {
+        if let Some(packing) = packing {
             let source = Source::Packed {
+                packing,
                 place,
                 stored,
                 unpacked: unpacked_bytes,
@@ -268,8 +266,9 @@ enum Source {
     Plain(u64),
     /// In the tree.
     Own(Vec<u8>),
-    /// Packed with Zstandard; what is shown begins `skipped` bytes into what comes out.
+    /// What is shown begins `skipped` bytes into what comes out.
     Packed {
+        packing: Packing,
         place: u64,
         stored: u64,
         unpacked: u64,
@@ -308,6 +307,7 @@ impl PackedFile<'_> {
             Source::Plain(place) => self.disk.read_exact_at(buffer, place.saturating_add(within)),
             Source::Own(bytes) => copy(bytes, within, buffer),
             Source::Packed {
+                packing,
                 place,
                 stored,
                 unpacked,
@@ -317,7 +317,7 @@ impl PackedFile<'_> {
                 if last.0 != index {
                     let mut packed = vec![0; usize::try_from(*stored).unwrap_or(0)];
                     self.disk.read_exact_at(&mut packed, *place)?;
-                    *last = (index, unpack(&packed, *unpacked).map_err(damaged)?);
+                    *last = (index, packing.unpack(&packed, *unpacked).map_err(damaged)?);
                 }
                 copy(&last.1, skipped.saturating_add(within), buffer)
             }
@@ -350,20 +350,6 @@ impl ReadAt for PackedFile<'_> {
         let range = piece.range.start.max(offset)..piece.range.end.min(self.length);
         (range.start < range.end).then_some(range)
     }
-}
-
-/// Unpacks one frame; padding behind it does not count.
-fn unpack(packed: &[u8], length_bytes: u64) -> std::result::Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(|error| error.to_string())?;
-    decoder
-        .single_frame()
-        .take(length_bytes)
-        .read_to_end(&mut bytes)
-        .map_err(|error| format!("a packed piece of a file is damaged: {error}"))?;
-    // A short last sector is packed as it is, and shown with zeros behind.
-    bytes.resize(usize::try_from(length_bytes).unwrap_or(bytes.len()), 0);
-    Ok(bytes)
 }
 
 impl FileTree for BtrfsTree<'_> {

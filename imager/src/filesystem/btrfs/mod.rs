@@ -15,6 +15,8 @@ mod chunk;
 mod files;
 mod folders;
 mod hash;
+mod lzo;
+mod packed;
 mod superblock;
 mod tree;
 mod used;
