@@ -3,7 +3,7 @@
 use crate::{
     disk::ReadAt,
     error::Result,
-    filesystem::{FileTree, NodeId, NodeKind, open_tree},
+    filesystem::{FileTree, NodeId, NodeKind, open_tree_among},
     progress::Progress,
 };
 use std::{
@@ -43,12 +43,13 @@ pub fn files_touching(
         probing: AtomicBool::new(false),
         hit: AtomicBool::new(false),
     };
+    let places: Vec<Range<u64>> = partitions.iter().map(|(_, place)| place.clone()).collect();
     let mut found = TouchedFiles::default();
     for (number, partition) in partitions {
         if !probe.overlaps(partition) {
             continue;
         }
-        match open_tree(&probe, partition.clone()) {
+        match open_tree_among(&probe, partition.clone(), &places) {
             Ok(tree) => Walk {
                 tree: &*tree,
                 probe: &probe,

@@ -57,7 +57,12 @@ pub fn open_partition<'a>(disk: &'a MasterDisk<'_>, number: u32) -> Result<Box<d
         .with_remedy(format!("it has {}", numbers.join(", ")))
     })?;
     let end = partition.start.saturating_add(partition.length).min(disk.len());
-    filesystem::open_tree(disk, partition.start..end).map_err(|error| {
+    let others: Vec<_> = root
+        .partitions
+        .iter()
+        .map(|one| one.start..one.start.saturating_add(one.length).min(disk.len()))
+        .collect();
+    filesystem::open_tree_among(disk, partition.start..end, &others).map_err(|error| {
         let message = format!("partition {number} of {}@{}", root.name, root.version);
         let remedy = error.remedy().unwrap_or_default().to_owned();
         Error::new(error.kind(), message)

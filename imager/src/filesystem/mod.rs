@@ -31,7 +31,7 @@ pub mod xfs;
 pub(crate) use identify::array_at_the_end;
 pub use identify::identify;
 pub use ranges::{Ranges, RangesBuilder};
-pub use tree::{DirectoryEntry, FileTree, Metadata, NodeId, NodeKind, find, open_tree};
+pub use tree::{DirectoryEntry, FileTree, Metadata, NodeId, NodeKind, find, open_tree, open_tree_among};
 pub use volume::Volume;
 
 use crate::{disk::ReadAt, error::Result};

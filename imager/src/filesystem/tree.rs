@@ -11,7 +11,7 @@
 //! them, and leaves it to whoever writes files elsewhere to judge whether a name is harmless: see `contents::extract`.
 //! Loops of folders are possible on a hostile disk; whoever walks remembers the folders that were visited.
 
-use super::{Kind, Volume, btrfs, exfat, ext4, fat, identify, ntfs, xfs};
+use super::{Kind, Volume, btrfs, exfat, ext4, fat, identify, lvm, ntfs, xfs};
 use crate::{
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
@@ -68,6 +68,12 @@ pub trait FileTree: Send {
     /// The topmost folder.
     fn root(&self) -> NodeId;
 
+    /// The topmost folder of the filesystem that a node is in, where links that begin with `/` lead: another than
+    /// [`FileTree::root`] where one tree shows several filesystems.
+    fn root_of(&self, _node: NodeId) -> NodeId {
+        self.root()
+    }
+
     /// What is known of a node.
     ///
     /// # Errors
@@ -120,8 +126,34 @@ pub trait FileTree: Send {
 /// # Errors
 /// [`ErrorKind::Refused`] if nothing stands there whose files this program reads, or it is too damaged.
 pub fn open_tree<'a>(disk: &'a dyn ReadAt, partition: Range<u64>) -> Result<Box<dyn FileTree + 'a>> {
+    open_tree_among(disk, partition, &[])
+}
+
+/// The same for a partition beside `others` on the disk: a logical volume may have a part in each.
+///
+/// # Errors
+/// As [`open_tree`].
+pub fn open_tree_among<'a>(
+    disk: &'a dyn ReadAt,
+    partition: Range<u64>,
+    others: &[Range<u64>],
+) -> Result<Box<dyn FileTree + 'a>> {
     let volume = Volume::new(disk, partition);
-    let kind = identify::identify_volume(&volume);
+    match identify::identify_volume(&volume) {
+        Kind::Lvm2 => lvm::open_tree(disk, &volume, others),
+        kind => open_kind(kind, volume),
+    }
+    .map_err(|reason| {
+        Error::new(ErrorKind::Refused, reason)
+            .with_remedy("restore the master to a disk or an image file and look there")
+    })
+}
+
+/// Opens what stands on a volume alone; the error says in words why it cannot be.
+pub(super) fn open_kind(
+    kind: Kind,
+    volume: Volume<'_>,
+) -> std::result::Result<Box<dyn FileTree + '_>, String> {
     match kind {
         Kind::Ext => ext4::open_tree(volume),
         Kind::Fat12 | Kind::Fat16 | Kind::Fat32 => fat::open_tree(volume),
@@ -131,10 +163,6 @@ pub fn open_tree<'a>(disk: &'a dyn ReadAt, partition: Range<u64>) -> Result<Box<
         Kind::Xfs => xfs::open_tree(volume),
         other => Err(format!("the files of this kind are not read: {other}")),
     }
-    .map_err(|reason| {
-        Error::new(ErrorKind::Refused, reason)
-            .with_remedy("restore the master to a disk or an image file and look there")
-    })
 }
 
 /// Most links followed in one path.
@@ -179,7 +207,9 @@ pub fn find(tree: &dyn FileTree, path: &[u8]) -> Result<NodeId> {
             }
             let target = tree.link_target(node)?;
             if target.first() == Some(&b'/') {
-                trail.truncate(1);
+                let own_root = tree.root_of(node);
+                let depth = trail.iter().position(|passed| *passed == own_root);
+                trail.truncate(depth.unwrap_or(0) + 1);
             }
             waiting.extend(parts(&target));
             continue;

@@ -8,9 +8,14 @@ const WINDOW_BYTES: u64 = 128 << 10;
 
 /// A partition of a disk: offset 0 is its first byte. Remembers the last window it read.
 pub struct Volume<'a> {
-    disk: &'a dyn ReadAt,
+    disk: Disk<'a>,
     bytes: Range<u64>,
     window: RefCell<Window>,
+}
+
+enum Disk<'a> {
+    Lent(&'a dyn ReadAt),
+    Own(Box<dyn ReadAt + 'a>),
 }
 
 struct Window {
@@ -23,7 +28,17 @@ impl<'a> Volume<'a> {
     #[must_use]
     pub fn new(disk: &'a dyn ReadAt, partition: Range<u64>) -> Self {
         let end = partition.end.min(disk.len());
-        let bytes = partition.start.min(end)..end;
+        Self::of(Disk::Lent(disk), partition.start.min(end)..end)
+    }
+
+    /// All bytes of a disk that only this volume has: a logical volume, put together.
+    #[must_use]
+    pub(super) fn whole(disk: Box<dyn ReadAt + 'a>) -> Self {
+        let end = disk.len();
+        Self::of(Disk::Own(disk), 0..end)
+    }
+
+    fn of(disk: Disk<'a>, bytes: Range<u64>) -> Self {
         Self {
             disk,
             bytes,
@@ -54,8 +69,11 @@ impl<'a> Volume<'a> {
 
     /// The disk it lies on.
     #[must_use]
-    pub fn disk(&self) -> &'a dyn ReadAt {
-        self.disk
+    pub fn disk(&self) -> &(dyn ReadAt + 'a) {
+        match &self.disk {
+            Disk::Lent(disk) => *disk,
+            Disk::Own(disk) => &**disk,
+        }
     }
 
     /// Fills the buffer from `offset` of the partition.
@@ -107,7 +125,7 @@ impl<'a> Volume<'a> {
     }
 
     fn fetch(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String> {
-        self.disk
+        self.disk()
             .read_exact_at(buffer, self.bytes.start + offset)
             .map_err(|error| error.chain())
     }

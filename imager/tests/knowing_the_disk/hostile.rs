@@ -196,7 +196,7 @@ fn survive(disk: &[u8], partition: std::ops::Range<u64>) -> bool {
 }
 
 /// Lists folders and reads the beginnings of files, some hundreds of them.
-fn look_around(disk: &dyn ReadAt, partition: std::ops::Range<u64>) {
+pub fn look_around(disk: &dyn ReadAt, partition: std::ops::Range<u64>) {
     let Ok(tree) = open_tree(disk, partition) else {
         return;
     };

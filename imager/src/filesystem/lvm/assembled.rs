@@ -5,7 +5,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     filesystem::{FileExtent, FileExtents, Ranges},
 };
-use std::ops::{ControlFlow, Range};
+use std::{
+    borrow::Cow,
+    ops::{ControlFlow, Range},
+};
 
 /// Bytes of a logical volume that lie in one piece on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +23,16 @@ pub(super) struct Piece {
 /// A logical volume of a disk.
 pub(super) struct Assembled<'a> {
     disk: &'a dyn ReadAt,
-    pieces: &'a [Piece],
+    pieces: Cow<'a, [Piece]>,
 }
 
 impl<'a> Assembled<'a> {
     /// Takes pieces in the order of the logical volume, without gaps.
-    pub(super) fn new(disk: &'a dyn ReadAt, pieces: &'a [Piece]) -> Self {
-        Self { disk, pieces }
+    pub(super) fn new(disk: &'a dyn ReadAt, pieces: impl Into<Cow<'a, [Piece]>>) -> Self {
+        Self {
+            disk,
+            pieces: pieces.into(),
+        }
     }
 }
 
@@ -46,7 +52,7 @@ impl ReadAt for Assembled<'_> {
             Error::new(ErrorKind::Read, what)
         })?;
         let mut rest = buffer;
-        for piece in to_disk(self.pieces, offset..end) {
+        for piece in to_disk(&self.pieces, offset..end) {
             // At most the length of the buffer.
             let (now, later) = rest.split_at_mut((piece.length) as usize);
             self.disk.read_exact_at(now, piece.disk)?;
@@ -95,7 +101,7 @@ impl FileExtents for VolumeFiles {
     fn walk(&self, disk: &dyn ReadAt, visit: &mut dyn FnMut(FileExtent) -> ControlFlow<()>) -> Result<()> {
         for ((pieces, block_bytes, files), number) in self.volumes.iter().zip(0u64..) {
             let mut flow = ControlFlow::Continue(());
-            let assembled = Assembled::new(disk, pieces);
+            let assembled = Assembled::new(disk, pieces.as_slice());
             files.walk(&assembled, &mut |extent| {
                 let length = extent
                     .length_bytes

@@ -1,7 +1,7 @@
 //! LVM2: a physical volume, mapped through its linear logical volumes to their filesystems.
 //!
 //! ```text
-//! label → metadata text → volume group
+//! label → metadata text → volume group ── tree: the files of each logical volume, below its name
 //! in front of the first extent, behind the last, label and metadata areas   used whole
 //! extents of no logical volume                                              free
 //! extents of a linear logical volume    what its filesystem uses, if every piece is on this disk; else used whole
@@ -13,6 +13,9 @@ mod assembled;
 mod group;
 mod label;
 mod text;
+mod tree;
+
+pub(super) use tree::open_tree;
 
 use super::{Kind, Mapped, Mapping, Outcome, Ranges, Volume, Wishes};
 use crate::disk::ReadAt;
@@ -21,8 +24,8 @@ use group::{Area, Group};
 use label::Label;
 use std::ops::Range;
 
-/// Logical volumes that are looked into; what is beyond is kept whole.
-const VOLUMES_MAX: usize = 256;
+/// Logical volumes that are looked into; what is beyond is kept whole. One byte of a node's number tells them apart.
+const VOLUMES_MAX: usize = 255;
 
 /// Maps a physical volume; `others` are the further partitions of the disk.
 pub(super) fn map(disk: &dyn ReadAt, volume: &Volume<'_>, others: &[Range<u64>], wishes: Wishes) -> Mapping {
@@ -124,15 +127,9 @@ impl Present {
             if areas().next().is_none() {
                 continue;
             }
-            let name = format!("logical volume {}/{}", self.group.name, logical.name);
+            let name = self.name(number);
             let occupied = areas().fold(Ranges::new(), |all, area| all.union(&self.bytes_of(area)));
-            let pieces = match (&logical.not_linear, self.pieces(&logical.areas)) {
-                _ if number >= VOLUMES_MAX => Err("there are too many to look at each".to_owned()),
-                (Some(reason), _) => Err(reason.clone()),
-                (None, None) => Err("part of it is on another disk".to_owned()),
-                (None, Some(pieces)) => Ok(pieces),
-            };
-            let pieces = match pieces {
+            let pieces = match self.pieces(number) {
                 Ok(pieces) => pieces,
                 Err(reason) => {
                     notes.push(format!("{name} is kept whole: {reason}"));
@@ -140,7 +137,7 @@ impl Present {
                     continue;
                 }
             };
-            let assembled = Assembled::new(disk, &pieces);
+            let assembled = Assembled::new(disk, pieces.as_slice());
             let inner = super::map_inside(&assembled, 0..assembled.len(), wishes);
             notes.extend(inner.notes.iter().map(|note| format!("{name}: {note}")));
             match inner.outcome {
@@ -184,20 +181,35 @@ impl Present {
         Ranges::from_one(at(area.first)..at(area.first + area.count))
     }
 
-    /// The pieces of a logical volume; `None` if one of them is on another disk.
-    fn pieces(&self, areas: &[Area]) -> Option<Vec<Piece>> {
+    /// The name of a logical volume, as people write it.
+    fn name(&self, number: usize) -> String {
+        format!(
+            "logical volume {}/{}",
+            self.group.name, self.group.logical[number].name
+        )
+    }
+
+    /// The pieces of a logical volume, or in words why they are not what it shows.
+    fn pieces(&self, number: usize) -> Result<Vec<Piece>, String> {
+        let volume = &self.group.logical[number];
+        if number >= VOLUMES_MAX {
+            return Err("there are too many to look at each".into());
+        }
+        if let Some(reason) = &volume.not_linear {
+            return Err(reason.clone());
+        }
         let mut logical = 0u64;
-        let mut pieces = Vec::with_capacity(areas.len());
-        for area in areas {
+        let mut pieces = Vec::with_capacity(volume.areas.len());
+        for area in &volume.areas {
             let length = area.count * self.group.extent_bytes;
-            let disk = self.starts[area.physical]? + area.first * self.group.extent_bytes;
+            let start = self.starts[area.physical].ok_or("part of it is on another disk")?;
             pieces.push(Piece {
                 logical,
-                disk,
+                disk: start + area.first * self.group.extent_bytes,
                 length,
             });
-            logical = logical.checked_add(length)?;
+            logical = logical.checked_add(length).ok_or("it is longer than any disk")?;
         }
-        Some(pieces)
+        Ok(pieces)
     }
 }

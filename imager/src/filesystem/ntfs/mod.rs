@@ -86,8 +86,7 @@ fn map_checked(
                 return Ok(refused(
                     "Windows is hibernated on it, or was shut down with fast startup",
                     "start Windows and shut it down completely (shutdown /s /t 0; powercfg /h off switches both off for \
-                     good), then capture again; or leave that session out with `--drop-hibernation`, as if its power \
-                     had been cut",
+                     good), then capture again; or leave that session out, as if its power had been cut",
                 ));
             }
             notes.push("the hibernated Windows on it is left out: it will start as after a power cut".into());

@@ -27,9 +27,12 @@ fn small_volume() -> &'static [u8] {
         loops.make_volume("root", 2, &loops.0[0]);
         drop(loops);
         make_image(&volume, 2 * MIB);
+        fs::write(scratch.path().join("letter"), vec![7; 9000]).unwrap();
         run(
             "mke2fs",
             &[
+                "-d",
+                scratch.path().join("letter").parent().unwrap().to_str().unwrap(),
                 "-q",
                 "-F",
                 "-t",
@@ -117,6 +120,7 @@ proptest! {
                 ControlFlow::Continue(())
             });
         }
+        crate::hostile::look_around(&bytes, 0..length);
     }
 }
 
