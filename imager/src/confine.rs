@@ -43,7 +43,7 @@ pub fn confined<T: Send>(work: impl FnOnce() -> T + Send) -> Result<Confined<T>>
                 ErrorKind::Damaged,
                 "what is on the disk could not be looked at: a reader of its structures failed",
             )
-            .with_remedy("keep every byte as it is with `--as raw`, and report this")
+            .with_remedy("keep every byte as it is, and report this")
         })
     })
 }

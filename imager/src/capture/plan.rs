@@ -107,7 +107,7 @@ impl Plan {
                         one.number, mapping.kind
                     ),
                 )
-                .with_remedy(format!("{remedy}; or keep every byte as it is with `--as raw`")));
+                .with_remedy(format!("{remedy}; or keep every byte as it is")));
             }
             notes.extend(
                 mapping

@@ -6,10 +6,11 @@ use super::{
     screen::Terminal,
 };
 use imager::{
-    ErrorKind, Result,
+    Error, ErrorKind, Result,
     capture::{CaptureOptions, capture},
     disk::{ReadAt, SourceDisk},
     exchange::ManifestSource,
+    inspect::{ReadingState, inspect},
     partition,
     restore::{RestoreOptions, restore},
     store::{Access, CollectOptions, Store},
@@ -48,7 +49,7 @@ pub(super) fn perform(command: Command, json: bool) -> Result<Answer> {
         Command::Stats(store) => Ok(Answer::Stats(open(&store, Access::Read)?.stats()?)),
         Command::Inspect { source } => {
             let disk = with_own_sectors(SourceDisk::open_to_look(&source)?);
-            Ok(Answer::Inspected(imager::inspect::inspect(&disk)?))
+            Ok(Answer::Inspected(inspect(&disk)?))
         }
         Command::Files(arguments) => super::files::files(&arguments, json),
         Command::Compare(arguments) => super::files::compare(&arguments),
@@ -81,12 +82,36 @@ fn capture_disk(arguments: &Capture) -> Result<Answer> {
         drop_hibernation: arguments.drop_hibernation,
         workers: arguments.workers,
     };
-    Ok(answer_captured(capture(
-        &disk,
-        &store,
-        &options,
-        &Terminal::new(),
-    )?))
+    capture(&disk, &store, &options, &Terminal::new())
+        .map(answer_captured)
+        .map_err(|error| name_options(error, &disk))
+}
+
+/// Adds to a refusal how this command is asked to go ahead all the same.
+fn name_options(error: Error, disk: &dyn ReadAt) -> Error {
+    let mut options: Vec<&str> = Vec::new();
+    if error.kind() == ErrorKind::Refused
+        && let Ok(found) = inspect(disk)
+    {
+        for one in &found.partitions {
+            if let ReadingState::Refused { options: own, .. } = &one.state {
+                options.extend(
+                    own.iter()
+                        .filter(|option| !options.contains(option))
+                        .collect::<Vec<_>>(),
+                );
+            }
+        }
+    }
+    if options.is_empty() {
+        return error;
+    }
+    let remedy = format!(
+        "{} (`{}`)",
+        error.remedy().unwrap_or_default(),
+        options.join("`, `")
+    );
+    error.with_remedy(remedy)
 }
 
 fn answer_captured(captured: imager::capture::Captured) -> Answer {
