@@ -52,6 +52,15 @@ fn make_filesystem(kind: &str, image: &Path, tree: &Path, bytes: u64) {
                 ],
             );
         }
+        "xfs" | "btrfs" => {
+            let maker: &[&str] = match kind {
+                "xfs" => &["mkfs.xfs", "--unsupported", "-q", "-f"],
+                _ => &["mkfs.btrfs", "-q", "-f"],
+            };
+            run(maker[0], &[&maker[1..], &[text(image)]].concat());
+            let mount = Mount::new(image, &image.with_extension("mounted"), "rw");
+            run("cp", &["-a", &format!("{}/.", text(tree)), text(mount.path())]);
+        }
         other => panic!("{other}"),
     }
 }
@@ -127,12 +136,18 @@ fn an_imported_partclone_image_restores_as_partclone_restores_it() {
     make_tree(&path("tree"));
     let store = path("store");
     answer(&["init", text(&store)]);
-    for (kind, pack) in [("extfs", "gzip"), ("fat", "xz"), ("ntfs", "zstd")] {
+    for (kind, pack, megabytes) in [
+        ("extfs", "gzip", 40),
+        ("fat", "xz", 40),
+        ("ntfs", "zstd", 40),
+        ("xfs", "gzip", 48),
+        ("btrfs", "zstd", 128),
+    ] {
         let image = path(kind);
-        make_filesystem(kind, &image, &path("tree"), 40 * MIB);
+        make_filesystem(kind, &image, &path("tree"), megabytes * MIB);
         let (clone, theirs, ours) = (path("clone"), path("theirs"), path("ours"));
         clone_by_partclone(kind, &image, &clone);
-        restore_by_partclone(&clone, &theirs, 40 * MIB);
+        restore_by_partclone(&clone, &theirs, megabytes * MIB);
         let packed = path("packed");
         fs::write(&packed, {
             let output = std::process::Command::new(pack)
@@ -191,7 +206,7 @@ fn an_imported_partclone_image_restores_as_partclone_restores_it() {
         .collect();
     assert!(left.is_empty(), "{left:?}");
     let versions = answer(&["list", "--store", text(&store)]);
-    assert_eq!(versions["masters"].as_array().unwrap().len(), 3);
+    assert_eq!(versions["masters"].as_array().unwrap().len(), 5);
 }
 
 /// Puts one file into another at an offset.

@@ -1,6 +1,6 @@
 //! What is inside disks and masters, held against what the system's own tools put there.
 //!
-//! Needs root (loop mounts), e2fsprogs, dosfstools, mtools, ntfs-3g; a missing tool fails.
+//! Needs root (loop mounts), e2fsprogs, dosfstools, mtools, ntfs-3g, xfsprogs, btrfs-progs, partclone; a missing tool fails.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

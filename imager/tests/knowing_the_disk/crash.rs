@@ -1,5 +1,7 @@
 //! ext filesystems that were cut off while in use: copied while mounted, their journal waiting to be replayed.
 
+mod moments;
+
 use crate::{
     ext::{make_filesystem, used_by_dumpe2fs},
     harness::{Mount, Numbers, full_matrix, hash_tree, map_image, restore_by_map, run, try_run},
@@ -47,6 +49,20 @@ const CASES: &[(&str, &[&str])] = &[
             "-J",
             "size=2",
         ],
+    ),
+    (
+        "ext4 1 KiB bigalloc",
+        &[
+            "-t", "ext4", "-b", "1024", "-O", "bigalloc", "-C", "8192", "-i", "8192",
+        ],
+    ),
+    (
+        "ext4 no flex_bg, sparse_super2",
+        &["-t", "ext4", "-b", "1024", "-O", "^flex_bg,sparse_super2"],
+    ),
+    (
+        "ext4 inline data",
+        &["-t", "ext4", "-O", "inline_data", "-I", "512"],
     ),
     ("ext4 data journal", &["-t", "ext4", "-b", "1024"]),
 ];

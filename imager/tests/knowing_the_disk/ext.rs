@@ -1,8 +1,8 @@
 //! ext2, ext3 and ext4 against dumpe2fs, e2fsck and the kernel.
 
 use crate::harness::{
-    Mount, Numbers, extents_of, full_matrix, hash_tree, make_image, make_tree, map_image, restore_by_map,
-    run, try_run,
+    Mount, Numbers, Pattern, extents_of, full_matrix, hash_tree, make_image, make_pattern, make_tree,
+    map_image, restore_by_map, run, try_run,
 };
 use imager::filesystem::Ranges;
 use std::{fs, path::Path};
@@ -386,7 +386,11 @@ fn prove(case: &Case, age_name: &str, image: &Path, scratch: &Path, expected: Op
             assert_eq!(hash_tree(&came_back), hash_tree(expected), "{name}");
             fs::remove_dir_all(&came_back).unwrap();
         }
-        let files = hash_tree(expected).len();
+        // The smallest may have no block of their own.
+        let files = hash_tree(expected)
+            .keys()
+            .filter(|path| fs::metadata(expected.join(path)).unwrap().len() > 400)
+            .count();
         let extents = extents_of(image, &mapped);
         let mut known: Vec<u64> = extents.iter().map(|extent| extent.file).collect();
         known.dedup();
@@ -401,12 +405,35 @@ fn prove(case: &Case, age_name: &str, image: &Path, scratch: &Path, expected: Op
 
 /// All ages of one case; returns the bytes kept in excess of dumpe2fs's.
 fn prove_case(case: &Case, tree: &Path) -> Vec<u64> {
-    let scratch = tempfile::tempdir().unwrap();
-    let image = scratch.path().join("image.img");
     // Not a whole number of groups, nor of blocks.
     let length = (case.megabytes << 20) + 5 * 1024;
+    let mut extra = prove_length(case, tree, length);
+    if full_matrix() && case.megabytes < 100 {
+        extra.extend(prove_length(case, tree, 3 * length - 3 * 1024));
+    }
+    extra
+}
+
+fn prove_length(case: &Case, tree: &Path, length: u64) -> Vec<u64> {
+    let scratch = tempfile::tempdir().unwrap();
+    let image = scratch.path().join("image.img");
     make_filesystem(&image, case.options, length, None);
     let mut extra = vec![prove(case, "empty", &image, scratch.path(), None)];
+    let patterns = [Pattern::Tiny, Pattern::Large, Pattern::Holes];
+    // Hundreds of files that take 256 KiB each do not fit.
+    let takes_much = case.options.contains(&"262144");
+    for pattern in patterns.into_iter().filter(|_| full_matrix()) {
+        if takes_much && matches!(pattern, Pattern::Tiny) {
+            continue;
+        }
+        let filling = scratch.path().join("filling");
+        fs::create_dir(&filling).unwrap();
+        make_pattern(&filling, pattern);
+        make_filesystem(&image, case.options, length, Some(&filling));
+        let name = format!("{pattern:?}, {length} bytes");
+        extra.push(prove(case, &name, &image, scratch.path(), Some(&filling)));
+        fs::remove_dir_all(&filling).unwrap();
+    }
     make_filesystem(&image, case.options, length, Some(tree));
     extra.push(prove(case, "filled", &image, scratch.path(), Some(tree)));
     if case.mountable {

@@ -34,6 +34,13 @@ const fn case(name: &'static str, kind: Kind, options: &'static [&'static str], 
     }
 }
 
+const fn rare(name: &'static str, kind: Kind, options: &'static [&'static str], kilobytes: u64) -> Case {
+    Case {
+        rare: true,
+        ..case(name, kind, options, kilobytes)
+    }
+}
+
 const CASES: &[Case] = &[
     case("floppy", Kind::Fat12, &["-F", "12"], 1440),
     case("FAT16", Kind::Fat16, &["-F", "16"], 40_000),
@@ -44,6 +51,33 @@ const CASES: &[Case] = &[
         40_961,
     ),
     case("ESP", Kind::Fat32, &["-F", "32"], 300_000),
+    rare("FAT12, 1", Kind::Fat12, &["-F", "12", "-s", "1"], 1_900),
+    rare(
+        "FAT12, 2",
+        Kind::Fat12,
+        &["-F", "12", "-s", "2", "-f", "1"],
+        3_999,
+    ),
+    rare("FAT12, 8", Kind::Fat12, &["-F", "12", "-s", "8"], 15_001),
+    rare("FAT12, 32", Kind::Fat12, &["-F", "12", "-s", "32"], 60_000),
+    rare("FAT12, 128", Kind::Fat12, &["-F", "12", "-s", "128"], 200_000),
+    rare("FAT16, 1", Kind::Fat16, &["-F", "16", "-s", "1"], 20_003),
+    rare(
+        "FAT16, 2",
+        Kind::Fat16,
+        &["-F", "16", "-s", "2", "-R", "8"],
+        40_000,
+    ),
+    rare("FAT16, 8", Kind::Fat16, &["-F", "16", "-s", "8"], 100_000),
+    rare("FAT16, 32", Kind::Fat16, &["-F", "16", "-s", "32"], 300_000),
+    rare(
+        "FAT32, 2",
+        Kind::Fat32,
+        &["-F", "32", "-s", "2", "-f", "1"],
+        80_000,
+    ),
+    rare("FAT32, 4", Kind::Fat32, &["-F", "32", "-s", "4"], 150_007),
+    rare("FAT32, 16", Kind::Fat32, &["-F", "32", "-s", "16"], 540_000),
     Case {
         rare: true,
         ..case(

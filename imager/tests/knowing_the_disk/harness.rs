@@ -100,6 +100,52 @@ pub fn make_tree(root: &Path, total_bytes: u64, seed: u64) {
     }
 }
 
+/// What else a filesystem may be filled with than files of many sizes.
+#[derive(Clone, Copy, Debug)]
+pub enum Pattern {
+    /// So many names that folders need an index, with hardly anything in them.
+    Tiny,
+    /// Three files, nearly as large as fits.
+    Large,
+    /// Files that are mostly holes, further names of theirs, long and short links.
+    Holes,
+}
+
+/// Makes a tree of that pattern of at most some MiB.
+pub fn make_pattern(root: &Path, pattern: Pattern) {
+    let mut numbers = Numbers(31);
+    match pattern {
+        Pattern::Tiny => {
+            let folder = root.join("many");
+            fs::create_dir_all(&folder).unwrap();
+            for index in 0..400 {
+                let length = usize::try_from(numbers.below(200)).unwrap();
+                let name = format!("a-name-that-takes-some-room-{index}");
+                fs::write(folder.join(name), numbers.bytes(length)).unwrap();
+            }
+        }
+        Pattern::Large => {
+            for index in 0..3 {
+                fs::write(root.join(format!("large-{index}")), numbers.bytes(9 << 20)).unwrap();
+            }
+        }
+        Pattern::Holes => {
+            for index in 0..20u64 {
+                let path = root.join(format!("holes-{index}"));
+                let file = File::create(&path).unwrap();
+                for piece in 0..20 {
+                    let at = piece * (70_000 + index * 1000) + index;
+                    file.write_all_at(&numbers.bytes(3000), at).unwrap();
+                }
+                fs::hard_link(&path, root.join(format!("again-{index}"))).unwrap();
+                let long = format!("{}holes-{index}", "./".repeat(60));
+                std::os::unix::fs::symlink(long, root.join(format!("long-link-{index}"))).unwrap();
+                std::os::unix::fs::symlink("holes-0", root.join(format!("link-{index}"))).unwrap();
+            }
+        }
+    }
+}
+
 /// Every regular file under a folder with its contents' BLAKE3.
 pub fn hash_tree(root: &Path) -> BTreeMap<PathBuf, blake3::Hash> {
     fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, blake3::Hash>) {

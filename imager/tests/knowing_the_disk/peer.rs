@@ -227,6 +227,220 @@ fn xfs_and_btrfs_that_were_cut_off_come_back_whole() {
     assert!(table.iter().all(|(_, ours, _)| *ours == Fate::Kept));
 }
 
+/// Makes a filesystem with one file in it.
+struct Kind {
+    name: &'static str,
+    program: &'static str,
+    maker: &'static [&'static str],
+    megabytes: u64,
+    how: How,
+}
+
+/// How the file gets there, and how it is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// By the kernel.
+    Mounted,
+    /// By mtools.
+    Mtools,
+    /// By exfat-fuse.
+    ExfatFuse,
+    /// By ntfs-3g.
+    Ntfs,
+    /// Not at all: only its own check says whether it is whole.
+    Check,
+}
+
+const KINDS: &[Kind] = &[
+    kind(
+        "ext2",
+        "extfs",
+        &["mke2fs", "-q", "-F", "-t", "ext2"],
+        64,
+        How::Mounted,
+    ),
+    kind(
+        "ext3",
+        "extfs",
+        &["mke2fs", "-q", "-F", "-t", "ext3", "-b", "1024"],
+        64,
+        How::Mounted,
+    ),
+    kind(
+        "ext4, META_BG",
+        "extfs",
+        &[
+            "mke2fs",
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-O",
+            "meta_bg,^resize_inode",
+            "-g",
+            "512",
+        ],
+        64,
+        How::Mounted,
+    ),
+    kind(
+        "ext4, inline data",
+        "extfs",
+        &[
+            "mke2fs",
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-O",
+            "inline_data",
+            "-I",
+            "512",
+        ],
+        64,
+        How::Mounted,
+    ),
+    kind("FAT12", "fat12", &["mkfs.fat", "-F", "12"], 24, How::Mtools),
+    kind("FAT16", "fat16", &["mkfs.fat", "-F", "16"], 64, How::Mtools),
+    kind(
+        "FAT32",
+        "fat32",
+        &["mkfs.fat", "-F", "32", "-s", "1"],
+        64,
+        How::Mtools,
+    ),
+    kind("exFAT", "exfat", &["mkfs.exfat"], 64, How::ExfatFuse),
+    kind("NTFS", "ntfs", &["mkntfs", "-q", "-F", "-f"], 64, How::Ntfs),
+    kind("F2FS", "f2fs", &["mkfs.f2fs", "-q", "-f"], 64, How::Check),
+];
+
+const fn kind(
+    name: &'static str,
+    program: &'static str,
+    maker: &'static [&'static str],
+    megabytes: u64,
+    how: How,
+) -> Kind {
+    Kind {
+        name,
+        program,
+        maker,
+        megabytes,
+        how,
+    }
+}
+
+impl Kind {
+    /// Puts the file there; the image may be marked as not unmounted afterwards.
+    fn fill(&self, image: &Path, folder: &Path, content: &[u8]) {
+        let mount = match self.how {
+            How::Mounted => Mount::new(image, folder, "rw"),
+            How::ExfatFuse => Mount::exfat(image, folder, "rw"),
+            How::Ntfs => Mount::ntfs(image, folder, "rw"),
+            How::Mtools => {
+                let source = image.with_extension("content");
+                fs::write(&source, content).unwrap();
+                run(
+                    "mcopy",
+                    &["-i", image.to_str().unwrap(), source.to_str().unwrap(), "::/file"],
+                );
+                return;
+            }
+            How::Check => return,
+        };
+        fs::write(mount.path().join("file"), content).unwrap();
+    }
+
+    fn is_whole(&self, copy: &Path, folder: &Path, content: &[u8]) -> bool {
+        let path = copy.to_str().unwrap();
+        let check: &[&str] = match (self.how, self.program) {
+            (_, "extfs") => &["e2fsck", "-fn"],
+            (How::Mtools, _) => &["fsck.fat", "-n"],
+            (How::ExfatFuse, _) => &["fsck.exfat", "-n"],
+            (How::Ntfs, _) => &["ntfsfix", "-n"],
+            _ => &["fsck.f2fs", "-f", "--dry-run"],
+        };
+        if try_run(check[0], &[&check[1..], &[path]].concat()).0 != 0 {
+            return false;
+        }
+        let mount = match self.how {
+            How::Mounted => Mount::try_new(copy, folder, "ro"),
+            How::ExfatFuse => Some(Mount::exfat(copy, folder, "ro")),
+            How::Ntfs => Some(Mount::ntfs(copy, folder, "ro")),
+            How::Mtools => {
+                let back = copy.with_extension("back");
+                let (code, ..) = try_run(
+                    "mcopy",
+                    &["-n", "-o", "-i", path, "::/file", back.to_str().unwrap()],
+                );
+                return code == 0 && fs::read(&back).unwrap() == content;
+            }
+            How::Check => return true,
+        };
+        mount.is_some_and(|mount| fs::read(mount.path().join("file")).is_ok_and(|bytes| bytes == content))
+    }
+}
+
+#[test]
+fn of_every_other_kind_nothing_is_lost() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (image, folder) = (scratch.path().join("image.img"), scratch.path().join("mounted"));
+    let content = Numbers(5).bytes(5_000_000);
+    let mut table = Vec::new();
+    for kind in KINDS {
+        let _ = fs::remove_file(&image);
+        make_image(&image, kind.megabytes << 20);
+        run(
+            kind.maker[0],
+            &[&kind.maker[1..], &[image.to_str().unwrap()]].concat(),
+        );
+        kind.fill(&image, &folder, &content);
+        let is_whole = |copy: &Path| kind.is_whole(copy, &folder, &content);
+        assert!(is_whole(&image), "{}: the image itself", kind.name);
+        let program = format!("partclone.{}", kind.program);
+        let mut ask = |name: String| {
+            let theirs = by_partclone(&program, &image, scratch.path(), &is_whole);
+            table.push((name, by_us(&image, scratch.path(), &is_whole), theirs));
+        };
+        ask(kind.name.to_owned());
+        // Marked as in use: what is written down may not be all.
+        match kind.how {
+            How::Ntfs => {
+                run("ntfsfix", &[image.to_str().unwrap()]);
+                ask(format!("{}, marked for a check", kind.name));
+            }
+            How::ExfatFuse => {
+                let file = fs::OpenOptions::new().write(true).open(&image).unwrap();
+                std::os::unix::fs::FileExt::write_all_at(&file, &[2, 0], 106).unwrap();
+                drop(file);
+                let is_there = |copy: &Path| {
+                    let mount = Mount::exfat(copy, &folder, "ro");
+                    fs::read(mount.path().join("file")).is_ok_and(|bytes| bytes == content)
+                };
+                let theirs = by_partclone(&program, &image, scratch.path(), &is_there);
+                let ours = by_us(&image, scratch.path(), &is_there);
+                table.push((format!("{}, marked as in use", kind.name), ours, theirs));
+            }
+            _ => {}
+        }
+    }
+    println!("{:30} {:10} partclone {}", "", "Amorce", partclone_version());
+    for (name, ours, theirs) in &table {
+        println!("{name:30} {:10} {theirs:?}", format!("{ours:?}"));
+    }
+    let refused = ["NTFS, marked for a check"];
+    for (name, ours, _) in &table {
+        let expected = if refused.contains(&name.as_str()) {
+            Fate::Refused
+        } else {
+            Fate::Kept
+        };
+        assert_eq!(*ours, expected, "{name}");
+    }
+}
+
 fn partclone_version() -> String {
     let (_, out, error) = try_run("partclone.extfs", &["-v"]);
     let text = out + &error;
