@@ -22,6 +22,7 @@ mod scenarios;
 mod scripted;
 mod seed;
 mod stage;
+mod workshop;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -47,6 +48,9 @@ struct Arguments {
     /// Firmware for adapters, as under `/lib/firmware`.
     #[arg(long, value_name = "DIR")]
     firmware: PathBuf,
+    /// Debian's packages, unpacked: kernels with their modules, busybox.
+    #[arg(long, value_name = "DIR")]
+    packages: PathBuf,
     /// Where masters and evidence are kept between runs.
     #[arg(long, value_name = "DIR")]
     cache: PathBuf,
@@ -134,6 +138,7 @@ fn run() -> Result<bool> {
         boot_files,
         newer_boot_files,
         firmware,
+        packages,
         cache,
         page,
         node,
@@ -145,6 +150,7 @@ fn run() -> Result<bool> {
         boot_files,
         newer_boot_files,
         firmware,
+        packages,
         cache,
         page,
         node,

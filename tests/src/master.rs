@@ -306,8 +306,11 @@ pub fn make_swap(image: &File, swap: Extent, work: &Path) -> Result<()> {
     copy_into(image, swap.offset, &path)
 }
 
-/// Copies a file system's image to its place on the disk, leaving out what is zero there anyway.
-fn copy_into(image: &File, offset: u64, part: &Path) -> Result<()> {
+/// Copies a file system's image to its place on a blank disk, leaving out what is zero there anyway.
+///
+/// # Errors
+/// One of them cannot be read or written.
+pub fn copy_into(image: &File, offset: u64, part: &Path) -> Result<()> {
     let part = File::open(part)?;
     let mut block = vec![0u8; MIB as usize];
     for at in (0..part.metadata()?.len()).step_by(block.len()) {

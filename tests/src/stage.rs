@@ -30,6 +30,8 @@ pub struct Tools {
     pub newer_boot_files: PathBuf,
     /// Firmware for adapters, as under `/lib/firmware`: what an admin may drop into `boot/firmware/`.
     pub firmware: PathBuf,
+    /// Debian's packages, unpacked, each in a folder of its name.
+    pub packages: PathBuf,
     /// Folder that is kept between runs.
     pub cache: PathBuf,
     /// The page's sources with its browser tests.
@@ -103,6 +105,11 @@ impl Stage {
     /// Where logs are kept.
     pub fn evidence(&self) -> &Path {
         &self.evidence
+    }
+
+    /// A folder that is cleared with the stage.
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
     }
 
     /// What was built.

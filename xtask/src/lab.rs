@@ -33,6 +33,7 @@ pub fn command(places: &Places, node: &Node) -> Command {
     command
         .arg("--firmware")
         .arg(places.package("firmware-misc-nonfree").join("lib/firmware"));
+    command.arg("--packages").arg(places.package(""));
     command.arg("--cache").arg(places.cache.join("lab"));
     command.arg("--page").arg(places.checkout.join("webui"));
     command.arg("--node").arg(node.program("node"));

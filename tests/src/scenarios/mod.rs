@@ -1,13 +1,16 @@
 //! The scenarios, by name.
 
+mod ageing;
 mod boot;
 mod boot_entry;
 mod boot_ways;
 mod by_hand;
+mod capture_options;
 mod disks;
 mod interrupted;
 mod local;
 mod machines;
+mod oracle;
 mod page;
 pub mod roundtrip;
 mod screens;
@@ -54,6 +57,30 @@ pub const ALL: &[Scenario] = &[
         play: interrupted::play,
     },
     Scenario {
+        name: "aged",
+        proves: "FAT and exFAT, aged and cut off by Debian's kernel: used maps bit by bit, every file back",
+        daily: true,
+        play: ageing::few,
+    },
+    Scenario {
+        name: "aged-fat",
+        proves: "the same of FAT12, 16 and 32 with every cluster size, in two kernels",
+        daily: false,
+        play: ageing::fat,
+    },
+    Scenario {
+        name: "aged-exfat",
+        proves: "the same of exFAT with clusters from 512 bytes to 1 MiB, in two kernels",
+        daily: false,
+        play: ageing::exfat,
+    },
+    Scenario {
+        name: "aged-ntfs",
+        proves: "the same of NTFS as the newer kernel writes it",
+        daily: false,
+        play: ageing::ntfs,
+    },
+    Scenario {
         name: "boot-entry",
         proves: "UEFI: a restored disk without the removable-media loader gets one boot entry, and boots",
         daily: true,
@@ -70,6 +97,12 @@ pub const ALL: &[Scenario] = &[
         proves: "a disk that is too small is refused before the first write, with the figures",
         daily: true,
         play: disks::too_small,
+    },
+    Scenario {
+        name: "capture-options",
+        proves: "a hibernated Windows is refused with the remedy; without its session, or whole, it is captured",
+        daily: false,
+        play: capture_options::play,
     },
     Scenario {
         name: "wrong-machine",
