@@ -56,7 +56,9 @@ impl Attention {
                 Key::Retry => self.shared.retry.store(true, Ordering::Relaxed),
                 Key::LocalBoot => self.shared.local_boot.store(true, Ordering::Relaxed),
                 Key::Shell => {
-                    if !screen::shell(&keys.console) {
+                    if screen::shell(&keys.console) {
+                        keys = Keys::open();
+                    } else {
                         screen::say(words().no_shell);
                     }
                 }

@@ -220,9 +220,9 @@ impl Agent {
             if self.attention.wants_retry() {
                 told.clear();
                 // The appliance knows what was there at the greeting; the next one comes after a restart.
-                let found = || disk::list_disks(protocol::machine::Firmware::Bios);
-                if facts.disks.is_empty() && !found().is_empty() {
-                    screen::say(words.disk_appeared);
+                let found = disk::list_disks(protocol::machine::Firmware::Bios);
+                if !disk::are_same(&facts.disks, &found) {
+                    screen::say(words.disks_changed);
                     restart(words);
                 }
             }

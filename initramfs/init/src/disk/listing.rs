@@ -56,6 +56,17 @@ pub fn add_contents(disks: &mut [DiskFacts], limit: Duration) {
     }
 }
 
+/// Whether these are the same disks, in whatever order and whatever their names.
+#[must_use]
+pub fn are_same(known: &[DiskFacts], found: &[DiskFacts]) -> bool {
+    let is_in = |disk: &DiskFacts, others: &[DiskFacts]| {
+        others
+            .iter()
+            .any(|other| other.identity.is_same_disk(&disk.identity))
+    };
+    known.iter().all(|disk| is_in(disk, found)) && found.iter().all(|disk| is_in(disk, known))
+}
+
 /// The device of a disk.
 #[must_use]
 pub fn path_of(name: &str) -> PathBuf {
@@ -87,7 +98,9 @@ fn read_disk(folder: &Path, name: String) -> Option<DiskFacts> {
             .map(|text| text.trim().to_owned())
             .unwrap_or_default()
     };
-    if !folder.join("device").exists() {
+    // A hidden node is one path to an NVMe disk of several controllers (`nvme0c0n1` of `nvme0n1`): it has the disk's own
+    // names and no device of its own.
+    if !folder.join("device").exists() || read("hidden") == "1" {
         return None;
     }
     let place = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
@@ -220,6 +233,35 @@ mod tests {
         ];
         assert_eq!(seen, expected);
         assert_eq!(disks[0].identity.size.get(), 1 << 30);
+        assert!(are_same(&disks, &disks) && !are_same(&disks, &disks[1..]) && !are_same(&[], &disks));
+    }
+
+    #[test]
+    fn the_paths_to_one_nvme_disk_are_no_disks_of_their_own() {
+        let root = tempfile::tempdir().unwrap();
+        let shared = [
+            ("size", "2097152"),
+            ("wwid", "nvme.1234"),
+            ("removable", "0"),
+            ("ro", "0"),
+        ];
+        let head = "virtual/nvme-subsystem/nvme-subsys0";
+        make(
+            root.path(),
+            head,
+            "nvme0n1",
+            &[&shared[..], &[("hidden", "0")]].concat(),
+        );
+        let path = "pci0000:00/0000:00:04.0/nvme/nvme0";
+        make(
+            root.path(),
+            path,
+            "nvme0c0n1",
+            &[&shared[..], &[("hidden", "1")]].concat(),
+        );
+        let disks = list_disks_in(&root.path().join("block"));
+        let seen: Vec<_> = disks.iter().map(|disk| disk.name.as_str()).collect();
+        assert_eq!(seen, ["nvme0n1"]);
     }
 
     #[test]

@@ -7,5 +7,5 @@ mod listing;
 mod smart;
 
 pub use bootable::{find_loader, has_fallback_loader};
-pub use listing::{add_contents, list_disks, path_of};
+pub use listing::{add_contents, are_same, list_disks, path_of};
 pub use smart::health;

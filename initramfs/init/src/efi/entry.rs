@@ -51,16 +51,16 @@ fn add_to(variables: &Variables, option: &LoadOption) -> io::Result<Added> {
             Added::New(number)
         }
     };
-    if let Added::New(number) = added {
-        let old = variables
-            .read("BootOrder")
-            .map(|variable| variable.data)
-            .unwrap_or_default();
-        let current = variables
-            .read("BootCurrent")
-            .map(|variable| variable.data)
-            .unwrap_or_default();
-        variables.write("BootOrder", &put_behind(&old, &current, number))?;
+    let (Added::New(number) | Added::There(number)) = added;
+    let read = |name| {
+        let variable = variables.read(name);
+        variable.map(|variable| variable.data).unwrap_or_default()
+    };
+    let order = read("BootOrder");
+    // An entry that is there may have been left out of the order: by a power cut between the two, or by somebody.
+    let listed = order.chunks_exact(2).any(|pair| *pair == number.to_le_bytes());
+    if !listed || matches!(added, Added::New(_)) {
+        variables.write("BootOrder", &put_behind(&order, &read("BootCurrent"), number))?;
     }
     Ok(added)
 }
@@ -132,6 +132,17 @@ mod tests {
         );
         assert_eq!(add_to(&variables, &option()).unwrap(), Added::There(1));
         assert_eq!(variables.boot_entries().unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn an_entry_that_a_power_cut_left_out_of_the_order_is_put_into_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let variables = Variables::in_folder(folder.path());
+        variables.write("Boot0001", &option().encode().unwrap()).unwrap();
+        variables.write("BootOrder", &[5, 0]).unwrap();
+        variables.write("BootCurrent", &[5, 0]).unwrap();
+        assert_eq!(add_to(&variables, &option()).unwrap(), Added::There(1));
+        assert_eq!(variables.read("BootOrder").unwrap().data, [5, 0, 1, 0]);
     }
 
     #[test]

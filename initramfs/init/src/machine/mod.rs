@@ -42,13 +42,11 @@ pub fn look(booted: Option<MacAddr>) -> MachineFacts {
     }
 }
 
-/// Why a machine without an internal disk may have none, and what to do about it.
+/// Which disks a controller hides, and what to do about it. A controller in RAID mode that shows its disks hides none.
 #[must_use]
 pub fn hidden_disks(disks: &[DiskFacts]) -> Vec<String> {
-    if disks.iter().any(|disk| !disk.usb && !disk.removable) {
-        return Vec::new();
-    }
-    storage_controller::hidden_disks()
+    let shows_one = disks.iter().any(|disk| !disk.usb && !disk.removable);
+    storage_controller::hidden_disks(shows_one, &kernel_log())
 }
 
 /// Names and numbers from the firmware's tables.
@@ -113,21 +111,4 @@ fn memory() -> ByteLen {
         .find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB"));
     let kibibytes: u64 = total.and_then(|number| number.trim().parse().ok()).unwrap_or(0);
     ByteLen(kibibytes.saturating_mul(1024))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use protocol::disk::DiskIdentity;
-
-    #[test]
-    fn a_machine_that_shows_an_internal_disk_is_told_nothing_of_hidden_ones() {
-        let internal = DiskFacts::internal("sda", DiskIdentity::default());
-        let stick = DiskFacts {
-            usb: true,
-            ..internal.clone()
-        };
-        assert!(hidden_disks(&[stick.clone(), internal]).is_empty());
-        assert_eq!(hidden_disks(&[stick]), storage_controller::hidden_disks());
-    }
 }

@@ -2,11 +2,29 @@
 
 use std::{fs, path::Path};
 
-/// What to tell the technician of a machine without disks.
+/// What to tell the technician of disks that a controller hides. `shows_one`: an internal disk is seen. Then only what the
+/// kernel itself says is told: a controller may be in RAID mode and show all it has.
 #[must_use]
-pub fn hidden_disks() -> Vec<String> {
+pub fn hidden_disks(shows_one: bool, kernel_log: &str) -> Vec<String> {
+    if is_remapped(kernel_log) {
+        return vec![RST.to_owned()];
+    }
+    if shows_one {
+        return Vec::new();
+    }
     hidden_disks_in(Path::new("/sys/bus/pci/devices"))
 }
+
+/// Intel RST puts NVMe disks behind the SATA controller; the kernel sees that it does, and nothing of the disks (Linux
+/// `drivers/ata/ahci.c`, `ahci_remap_check`).
+fn is_remapped(kernel_log: &str) -> bool {
+    kernel_log
+        .lines()
+        .any(|line| line.contains("ahci") && line.contains("remapped NVMe device"))
+}
+
+const RST: &str = "Intel RST hides a disk (storage is in RAID mode); set it to AHCI in the firmware set-up (Windows must be told \
+                   first: safe mode once)";
 
 /// PCI classes (PCI Code and ID Assignment §1.2): 01 mass storage; 04 RAID, 06 SATA, 08 non-volatile memory.
 const RAID: u32 = 0x0104;
@@ -39,11 +57,7 @@ fn hidden_disks_in(folder: &Path) -> Vec<String> {
                     .to_owned(),
             );
         } else if class >> 8 == RAID {
-            advice.push(
-                "Intel RST hides the disk (storage is in RAID mode); set it to AHCI in the firmware set-up (Windows must \
-                 be told first: safe mode once)"
-                    .to_owned(),
-            );
+            advice.push(RST.to_owned());
         }
     }
     advice.sort();
@@ -61,6 +75,14 @@ mod tests {
         for (file, text) in [("class", class), ("vendor", vendor), ("device", device)] {
             fs::write(folder.join(file), format!("{text}\n")).unwrap();
         }
+    }
+
+    #[test]
+    fn an_nvme_disk_that_rst_hides_is_told_also_beside_a_disk_that_is_seen() {
+        let log = "[    1.2] ahci 0000:00:17.0: Found 1 remapped NVMe devices.\n[    1.2] ahci 0000:00:17.0: Switch your BIOS \
+                   from RAID to AHCI mode to use them.\n";
+        assert_eq!(hidden_disks(true, log), [RST]);
+        assert!(hidden_disks(true, "[    1.2] ahci 0000:00:17.0: AHCI 0001.0301\n").is_empty());
     }
 
     #[test]

@@ -17,6 +17,8 @@ use std::{
 const LOOK: Duration = Duration::from_millis(250);
 /// A driver that refuses may take another word for it later.
 const AFTER_FAILURE: Duration = Duration::from_secs(3);
+/// A server that did not renew is asked again after this long (RFC 2131 §4.4.5: at least a minute).
+const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// Never renew more often, whatever the server says.
 const SHORTEST_RENEWAL: Duration = Duration::from_secs(30);
 
@@ -130,12 +132,20 @@ impl LeaseKeeper {
                 return Ok(());
             }
             if Instant::now() >= renew_at {
-                match renew(&identity(self.adapter.mac, self.uuid), &lease, name, random()) {
-                    Ok(Some(renewed)) => lease = renewed,
+                let renewed = renew(&identity(self.adapter.mac, self.uuid), &lease, name, random());
+                match &renewed {
+                    Ok(Some(_)) => {}
                     Ok(None) => screen::log(&format!("{name}: nobody renews {}", lease.address)),
                     Err(error) => screen::log(&format!("{name}: renewing {}: {error}", lease.address)),
                 }
-                renew_at = Instant::now() + renewal(&lease);
+                renew_at = Instant::now();
+                match renewed {
+                    Ok(Some(renewed)) => {
+                        lease = renewed;
+                        renew_at += renewal(&lease);
+                    }
+                    _ => renew_at += renewal(&lease).min(AFTER_REFUSAL),
+                }
             }
         }
     }

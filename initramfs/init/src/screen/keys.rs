@@ -8,7 +8,7 @@ use nix::{
 use std::{
     fs::{File, OpenOptions},
     io::Read,
-    os::{fd::AsFd, unix::fs::OpenOptionsExt, unix::process::CommandExt},
+    os::{fd::AsFd, unix::fs::OpenOptionsExt},
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -107,7 +107,8 @@ impl Keys {
     }
 }
 
-/// Runs the packed shell on a console until it ends. Says whether there is one.
+/// Runs the packed shell on a console until it ends. Says whether there is one. Its end hangs up the console: whoever
+/// listens has to open it anew.
 ///
 /// Whoever holds the keyboard holds the machine; a site that does not want this packs no shell.
 pub fn shell(console: &Path) -> bool {
@@ -118,8 +119,9 @@ pub fn shell(console: &Path) -> bool {
     let open = || OpenOptions::new().read(true).write(true).open(console);
     if let (Ok(input), Ok(output), Ok(errors)) = (open(), open(), open()) {
         restore_lines(&input);
+        // With a terminal of its own, so that Ctrl-C ends what runs in it and not the shell's keys.
         let status = Command::new("/bin/busybox")
-            .arg0("sh")
+            .args(["setsid", "-c", "sh"])
             .current_dir("/")
             .stdin(input)
             .stdout(output)
@@ -127,9 +129,6 @@ pub fn shell(console: &Path) -> bool {
             .status();
         if let Err(error) = status {
             super::say(&format!("the shell does not start: {error}"));
-        }
-        if let Ok(file) = open() {
-            take_keys_at_once(&file);
         }
     }
     true

@@ -11,7 +11,7 @@ pub use words::{Words, fill, speak, words};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     fs::{File, OpenOptions},
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     os::{fd::AsFd, unix::fs::OpenOptionsExt},
     path::PathBuf,
     sync::{Mutex, OnceLock, PoisonError},
@@ -57,8 +57,18 @@ fn show(line: &str) {
     static CONSOLES: OnceLock<Mutex<Vec<File>>> = OnceLock::new();
     let consoles = CONSOLES.get_or_init(|| Mutex::new(open_consoles()));
     let text = format!("{line}\r\n");
-    for console in consoles.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
-        write_patiently(console, text.as_bytes());
+    let mut consoles = consoles.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut hung_up = false;
+    for console in consoles.iter_mut() {
+        hung_up |= write_patiently(console, text.as_bytes()).is_err();
+    }
+    // The end of a shell hangs up its console for everybody who had it open.
+    if hung_up {
+        *consoles = open_consoles();
+        for console in consoles.iter_mut() {
+            // A console that fails anew is gone.
+            let _ = write_patiently(console, text.as_bytes());
+        }
     }
 }
 
@@ -87,21 +97,23 @@ fn open_consoles() -> Vec<File> {
     console_paths().into_iter().filter_map(open).collect()
 }
 
-fn write_patiently(console: &mut File, mut text: &[u8]) {
+/// Writes what a console takes within its time.
+fn write_patiently(console: &mut File, mut text: &[u8]) -> io::Result<()> {
     while !text.is_empty() {
         match console.write(text) {
-            Ok(0) => return,
+            Ok(0) => break,
             Ok(written) => text = &text[written..],
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 let mut wait = [PollFd::new(console.as_fd(), PollFlags::POLLOUT)];
                 if !matches!(poll(&mut wait, PollTimeout::from(CONSOLE_PATIENCE_MS)), Ok(1)) {
-                    return;
+                    break;
                 }
             }
-            Err(_) => return,
+            Err(error) => return Err(error),
         }
     }
+    Ok(())
 }
 
 /// One line of printable characters: no control sequence from a firmware text reaches the console, and what its font

@@ -27,8 +27,8 @@ pub struct Words {
     pub answers_again: &'static str,
     /// No disk.
     pub no_disk: &'static str,
-    /// There was none, and now there is; the appliance has to be told.
-    pub disk_appeared: &'static str,
+    /// There are others than at the greeting; the appliance has to be told.
+    pub disks_changed: &'static str,
     /// Waiting for a job; `{0}` says why.
     pub waiting: &'static str,
     /// A step begins: `{0}` title, `{1}` step.
@@ -86,7 +86,7 @@ pub const ENGLISH: Words = Words {
     no_answer: "the appliance does not answer, trying on: {0}",
     answers_again: "the appliance answers again",
     no_disk: "no disk found; check that it is plugged in and switched on in the firmware set-up",
-    disk_appeared: "a disk has appeared; restarting, so that the appliance learns of it",
+    disks_changed: "the disks have changed; restarting, so that the appliance learns of it",
     waiting: "waiting: {0}",
     step_begins: "job {0}: {1}",
     step_resumes: "job goes on where it was: {0}: {1}",
@@ -117,7 +117,7 @@ pub const FRENCH: Words = Words {
     no_answer: "le serveur Amorce ne répond pas, nouvel essai : {0}",
     answers_again: "le serveur Amorce répond de nouveau",
     no_disk: "aucun disque trouvé ; vérifiez qu'il est branché et activé dans la configuration du micrologiciel",
-    disk_appeared: "un disque est apparu ; redémarrage, pour que le serveur Amorce en soit informé",
+    disks_changed: "les disques ont changé ; redémarrage, pour que le serveur Amorce en soit informé",
     waiting: "en attente : {0}",
     step_begins: "tâche {0} : {1}",
     step_resumes: "reprise de la tâche {0} : {1}",

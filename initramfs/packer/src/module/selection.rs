@@ -38,9 +38,9 @@ const FOLDERS: &[&str] = &[
     // Virtual machines.
     "drivers/virtio",
     "drivers/hv",
-    // Keyboards.
-    "drivers/hid/usbhid",
-    "drivers/hid/i2c-hid",
+    // Keyboards: hid_generic leaves every model that a driver of its own knows to that driver (`hid_have_special_driver`), so
+    // all of them come.
+    "drivers/hid",
 ];
 
 /// Folders and modules below `kernel/` that are left out again, though a rule above takes them.
@@ -64,6 +64,19 @@ const LEFT_OUT: &[&str] = &[
     "drivers/hv/hv_balloon.ko",
     "drivers/virtio/virtio_mem.ko",
     "drivers/virtio/virtio_balloon.ko",
+    // Sensors, displays, tablets and game controllers.
+    "drivers/hid/amd-sfh-hid",
+    "drivers/hid/intel-ish-hid",
+    "drivers/hid/hid-sensor-hub.ko",
+    "drivers/hid/hid-sensor-custom.ko",
+    "drivers/hid/hid-picolcd.ko",
+    "drivers/hid/hid-prodikeys.ko",
+    "drivers/hid/hid-nintendo.ko",
+    "drivers/hid/hid-playstation.ko",
+    "drivers/hid/hid-sony.ko",
+    "drivers/hid/hid-uclogic.ko",
+    "drivers/hid/hid-wiimote.ko",
+    "drivers/hid/wacom.ko",
     // Modems.
     "drivers/net/usb/cdc-phonet.ko",
     "drivers/net/usb/hso.ko",
@@ -84,21 +97,13 @@ const NAMES: &[&str] = &[
     "vmd",
     "thunderbolt",
     "thunderbolt_net",
-    "hid",
-    "hid_generic",
-    "hid_apple",
-    "hid_cherry",
-    "hid_chicony",
-    "hid_cypress",
-    "hid_hyperv",
-    "hid_lenovo",
-    "hid_logitech",
-    "hid_logitech_dj",
-    "hid_microsoft",
-    "hid_multitouch",
-    "hid_samsung",
-    "hid_sunplus",
     "hyperv_keyboard",
+    // Keyboards of laptops that hang on neither USB, I²C nor the old controller.
+    "applespi",
+    "spi_pxa2xx_pci",
+    "spi_pxa2xx_platform",
+    "surface_aggregator_hub",
+    "surface_aggregator_registry",
     // What keyboards and eMMC of small laptops hang on.
     "i2c_designware_pci",
     "i2c_designware_platform",
@@ -297,5 +302,24 @@ mod tests {
         assert!(!is_in_rules(Path::new("kernel/drivers/scsi/scsi_debug.ko.xz")));
         assert!(!is_in_rules(Path::new("kernel/drivers/scsi/fnic/fnic.ko")));
         assert!(!is_in_rules(Path::new("kernel/drivers/scsiother/x.ko")));
+    }
+
+    #[test]
+    fn a_keyboard_with_a_driver_of_its_own_has_it() {
+        for driver in [
+            "hid-generic.ko",
+            "hid-roccat-ryos.ko.xz",
+            "hid-asus.ko",
+            "surface-hid/surface_kbd.ko",
+        ] {
+            assert!(
+                is_in_rules(&Path::new("kernel/drivers/hid").join(driver)),
+                "{driver}"
+            );
+        }
+        assert!(!is_in_rules(Path::new(
+            "kernel/drivers/hid/intel-ish-hid/intel-ishtp.ko"
+        )));
+        assert!(!is_in_rules(Path::new("kernel/drivers/hid/hid-prodikeys.ko.xz")));
     }
 }
