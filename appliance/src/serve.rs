@@ -13,7 +13,12 @@ use catalog::Catalog;
 use control::Control;
 use depot::server::DepotServer;
 use std::{
-    io::IsTerminal, net::Ipv4Addr, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration,
+    io::IsTerminal,
+    net::Ipv4Addr,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -25,6 +30,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const STOP_WITHIN: Duration = Duration::from_secs(12);
 /// When that is done for the first time: many appliances are switched off every night.
 const FIRST_COLLECT: Duration = Duration::from_secs(10 * 60);
+/// How often the folder of dropped firmware is looked at.
+const FIRMWARE_LOOK: Duration = Duration::from_secs(3);
 /// How often what no master needs is removed from the depot.
 const COLLECT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -50,6 +57,7 @@ async fn serve(configuration: Configuration) -> Result<()> {
     let certificates = Certificates::open(&configuration.tls(), &interface::all_addresses()?)?;
     let catalog = Catalog::open(&configuration.catalog())?;
     let depot = Arc::new(DepotServer::open(&configuration.depot())?);
+    let firmware = packer::firmware_mark(&configuration.boot());
     take_up_firmware(&configuration.boot());
 
     let stop = CancellationToken::new();
@@ -99,6 +107,7 @@ async fn serve(configuration: Configuration) -> Result<()> {
     let timekeeper = control.clone();
     tasks.spawn(async move { timekeeper.run().await });
     tasks.spawn(keep_clean(depot, stop.clone()));
+    tasks.spawn(watch_firmware(configuration.boot(), firmware, stop.clone()));
     tasks.close();
     wait_for_signal().await?;
     tracing::info!("stopping; requests under way may end");
@@ -149,6 +158,32 @@ async fn keep_clean(depot: Arc<DepotServer>, stop: CancellationToken) {
             Ok(Ok(collected)) => tracing::info!(?collected, "the depot was cleaned"),
             Ok(Err(problem)) => tracing::error!(%problem, "the depot was not cleaned"),
             Err(error) => tracing::error!(%error, "the depot was not cleaned"),
+        }
+    }
+}
+
+/// Takes up firmware files as they are dropped: when the folder has changed, and is the same at two looks in a row, as a file
+/// that is being copied is not.
+async fn watch_firmware(boot: PathBuf, mut taken: u64, stop: CancellationToken) {
+    let mut clock = tokio::time::interval(FIRMWARE_LOOK);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = taken;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = clock.tick() => {}
+        }
+        let boot = boot.clone();
+        let look = move || {
+            let mark = packer::firmware_mark(&boot);
+            if mark == last && mark != taken {
+                take_up_firmware(&boot);
+                return (mark, mark);
+            }
+            (mark, taken)
+        };
+        if let Ok(seen) = tokio::task::spawn_blocking(look).await {
+            (last, taken) = seen;
         }
     }
 }

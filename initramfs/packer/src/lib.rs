@@ -14,7 +14,7 @@ pub use boot_files::{
 pub use check::{Finding, check};
 pub use error::{Error, Result};
 pub use initrd::INITRD_BUDGET;
-pub use overlay::{FIRMWARE_FOLDER, refresh_firmware};
+pub use overlay::{FIRMWARE_FOLDER, firmware_mark, refresh_firmware};
 
 /// Names of the files that boot services hand out, as they stand in the folder of boot files.
 pub mod name {

@@ -15,7 +15,10 @@ use crate::{
     module::{folder_entries, unpack},
     name,
 };
-use std::path::Path;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    path::Path,
+};
 
 /// Folder of dropped files within the folder of boot files, laid out as `/lib/firmware`.
 pub const FIRMWARE_FOLDER: &str = "firmware";
@@ -23,7 +26,7 @@ pub const FIRMWARE_FOLDER: &str = "firmware";
 /// Dropped files are small; more would not fit into a small machine's memory.
 const OVERLAY_MAX_LEN: u64 = 64 << 20;
 const DEPTH_MAX: usize = 8;
-/// Packed at every start of the appliance: quick, and firmware hardly compresses.
+/// Packed at every start of the appliance and with every change: quick, and firmware hardly compresses.
 const LEVEL: i32 = 3;
 
 /// Takes up the firmware files in `firmware/` of a folder of boot files: rewrites the end of its `initrd.img` and its
@@ -73,6 +76,28 @@ pub(crate) fn append(folder: &Path, initrd: &mut Vec<u8>) -> Result<()> {
         initrd.extend_from_slice(&compress(&plain, LEVEL).map_err(Error::file("compress", &dropped))?);
     }
     Ok(())
+}
+
+/// A number that changes with the names, sizes and times of the dropped files: cheap enough to be asked for every few
+/// seconds. What cannot be read is left to [`refresh_firmware`] to name.
+#[must_use]
+pub fn firmware_mark(folder: &Path) -> u64 {
+    fn add(folder: &Path, depth: usize, mark: &mut DefaultHasher) {
+        for path in folder_entries(folder).unwrap_or_default() {
+            let Ok(kind) = std::fs::symlink_metadata(&path) else {
+                continue;
+            };
+            path.hash(mark);
+            if kind.is_dir() && depth < DEPTH_MAX {
+                add(&path, depth + 1, mark);
+            } else {
+                (kind.len(), kind.modified().ok()).hash(mark);
+            }
+        }
+    }
+    let mut mark = DefaultHasher::new();
+    add(&folder.join(FIRMWARE_FOLDER), 0, &mut mark);
+    mark.finish()
 }
 
 struct Gathering {

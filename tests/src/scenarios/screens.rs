@@ -28,13 +28,13 @@ const FIRMWARE: &str = "e100/d102e_ucode.bin";
 
 /// See the registry.
 pub fn play(stage: &mut Stage) -> Result<()> {
-    let mut appliance = stage.start_newer_appliance()?;
+    let appliance = stage.start_newer_appliance()?;
     // Words after the greeting are in the site's language; the lab reads English.
     let administrator = appliance.administrator();
     let mut settings = administrator.show("/settings")?;
     settings["language"] = json!("en");
     administrator.put("/settings", &settings)?.expect_success()?;
-    no_firmware_and_a_card(stage, &mut appliance)?;
+    no_firmware_and_a_card(stage, &appliance)?;
     // Last: from then on each cable that is plugged in waits for the switch.
     no_cable_and_no_disk(stage)?;
     appliance.stop()
@@ -54,9 +54,13 @@ fn no_cable_and_no_disk(stage: &mut Stage) -> Result<()> {
     stage.say("r: looked again");
     machine.type_text("s")?;
     machine.wait_for("BusyBox", KEY)?;
-    machine.type_text("echo $((6*7))-$PPID; exit\n")?;
+    machine.type_text("echo $((6*7))-$PPID; sleep 1000\n")?;
     machine.wait_for("42-", KEY)?;
-    stage.say("s: a shell that works");
+    machine.type_text("\u{3}echo $((7*7))-again; exit\n")?;
+    machine.wait_for("49-again", KEY)?;
+    machine.type_text("r")?;
+    machine.wait_for("no network cable carries a signal", KEY)?;
+    stage.say("s: a shell that works, also after Ctrl-C; the keys work after it");
     stage.network().learn_anew(machine.tap(), SPANNING_TREE)?;
     machine.plug_cable(true)?;
     let begin = Instant::now();
@@ -80,8 +84,9 @@ fn no_cable_and_no_disk(stage: &mut Stage) -> Result<()> {
 }
 
 /// Another adapter needs a file that the initrd lacks: as long as there is no network, the screen names the file. An admin
-/// drops it beside the boot files, and at its next start the machine is ready and lacks nothing. Its only disk is a memory card: no job takes it unless somebody names it.
-fn no_firmware_and_a_card(stage: &mut Stage, appliance: &mut Appliance) -> Result<()> {
+/// drops it beside the boot files, and at its next start the machine is ready and lacks nothing. Its only disk is a memory
+/// card: no job takes it unless somebody names it.
+fn no_firmware_and_a_card(stage: &mut Stage, appliance: &Appliance) -> Result<()> {
     let card = stage.blank_disk("CARD", GIB)?;
     let mut parts = Parts::new("card", Firmware::Bios, 2);
     parts.idle_adapter = Some(Adapter::Intel82551);
@@ -99,7 +104,7 @@ fn no_firmware_and_a_card(stage: &mut Stage, appliance: &mut Appliance) -> Resul
     fs::create_dir_all(place.parent().context("the file is in a folder")?)?;
     fs::copy(stage.tools().firmware.join(FIRMWARE), &place)
         .with_context(|| format!("cannot drop {}", place.display()))?;
-    appliance.restart(stage.network())?;
+    appliance.wait_for_log("the initrd has the files from boot/firmware now")?;
     stage.boot_to_ready(&mut machine)?;
     let administrator = appliance.administrator();
     let id = administrator.machine_id(machine.parts().mac())?;
