@@ -84,10 +84,13 @@ fn check_catalog(configuration: &Configuration, findings: &mut Findings) {
         findings.note("there is no catalog yet; the first start makes it");
         return;
     }
-    match Catalog::open(&path) {
-        Ok(catalog) => {
+    match Catalog::examine(&path) {
+        Ok(found) => {
             findings.good("the catalog is sound");
-            if catalog.needs_first_administrator().unwrap_or(false) {
+            if found.is_older {
+                findings.note("the catalog is of an older program; the next start brings it forward");
+            }
+            if !found.has_people {
                 findings.note("nobody administers this appliance yet; `amorce serve` prints a one-time code");
             }
         }

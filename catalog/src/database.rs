@@ -77,6 +77,33 @@ impl Database {
     }
 }
 
+/// What is found in a catalog that is only looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Examination {
+    /// Whether somebody administers the appliance.
+    pub has_people: bool,
+    /// Whether its schema is older than this program's; the next start brings it forward.
+    pub is_older: bool,
+}
+
+/// Checks a file without changing a byte of it, also while an appliance has it open.
+pub(crate) fn examine(path: &Path) -> Result<Examination> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| refuse(path, error))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    check(&connection, path)?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    let has_people = version > 0
+        && connection
+            .prepare("SELECT 1 FROM user LIMIT 1")
+            .and_then(|mut statement| statement.exists([]))?;
+    Ok(Examination {
+        has_people,
+        is_older: version < MIGRATIONS.len(),
+    })
+}
+
 /// Opens the file for writing after it was found sound through a connection that cannot write.
 fn open_checked(path: &Path) -> Result<Connection> {
     let exists = path.try_exists().map_err(|error| {

@@ -21,6 +21,7 @@ pub use agent::{AgentSession, DepotRight, HeldTask, Welcome};
 pub use audit::AuditRow;
 pub use boot::{Boot, BootEntry, BootStep, FirmwareLesson};
 pub use change::{Event, Subject};
+pub use database::Examination;
 pub use decision::decide;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Figures, Replay};
@@ -86,6 +87,14 @@ impl Catalog {
             throttle: people::Throttle::default(),
             nobodys_hash: OnceLock::new(),
         })))
+    }
+
+    /// Looks at a catalog's file without changing it, also while an appliance runs.
+    ///
+    /// # Errors
+    /// As [`Catalog::open`].
+    pub fn examine(path: &Path) -> Result<Examination> {
+        database::examine(path)
     }
 
     /// Names the one who is told of every change, after it is durable, in order. It must be quick and must not call back.

@@ -28,6 +28,21 @@ fn every_version_comes_forward_to_the_same_schema() {
 }
 
 #[test]
+fn looking_at_a_catalog_changes_no_byte_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let mut connection = open_checked(&path).unwrap();
+    migrate(&mut connection, &path, MIGRATIONS.len() - 1).unwrap();
+    drop(connection);
+    let before = std::fs::read(&path).unwrap();
+    let found = examine(&path).unwrap();
+    assert!(found.is_older && !found.has_people);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    let _running = Database::open(&path).unwrap();
+    assert!(!examine(&path).unwrap().is_older, "beside a running appliance");
+}
+
+#[test]
 fn a_damaged_file_is_refused_by_name_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("catalog.sqlite");
