@@ -84,16 +84,6 @@ impl Appliance {
         peak_memory(self.process.id())
     }
 
-    /// Asks it to stop and starts it again on the same data: it takes up what somebody has put there.
-    ///
-    /// # Errors
-    /// It does not stop in good order, or does not start again.
-    pub fn restart(&mut self, network: &Network) -> Result<()> {
-        self.process.stop(Duration::from_secs(20))?;
-        self.process = self.installation.launch(network)?;
-        self.installation.wait_healthy(network, &mut self.process)
-    }
-
     /// Kills it without warning (`kill -9`) and starts it again on the same data.
     ///
     /// # Errors
@@ -156,8 +146,16 @@ impl Installation {
     }
 
     fn launch(&self, network: &Network) -> Result<Process> {
-        let mut command = network.on_server(&self.amorce);
+        // With the capabilities that the service unit leaves it, and no others.
+        let mut command = network.on_server("setpriv");
         command
+            .args([
+                "--bounding-set",
+                "-all,+net_bind_service,+net_raw",
+                "--no-new-privs",
+                "--",
+            ])
+            .arg(&self.amorce)
             .args(["serve", "--interface", SERVER_INTERFACE, "--data"])
             .arg(&self.data);
         if network.has_second_interface() {

@@ -12,8 +12,9 @@ use crate::{
     scenarios::roundtrip::{JOB, POWER_OFF, capture_steps, first_result, restore_steps},
     stage::{LOGIN, Stage, Tools},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
+use serde_json::Value;
 use std::{
     fs,
     path::Path,
@@ -46,18 +47,46 @@ pub struct StepReport {
     pub ok: bool,
 }
 
+impl Report {
+    fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).context("cannot write the report as JSON")?;
+        fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// The demo as a scenario: what the README shows above everything else works every day, and its report says so.
+///
+/// # Errors
+/// A step fails, or the report does not have the shape that others read.
+pub fn rehearse(stage: &mut Stage) -> Result<()> {
+    let mut report = Report::default();
+    let outcome = run(stage, &mut report);
+    report.ok = outcome.is_ok();
+    let path = stage.evidence().join("report.json");
+    report.write(&path)?;
+    let players = outcome?;
+    let read: Value = serde_json::from_slice(&fs::read(&path)?).context("the report is no JSON")?;
+    let steps = read["steps"].as_array().context("the report has no steps")?;
+    for step in steps {
+        let whole = step["name"].is_string() && step["seconds"].is_f64() && step["bytes"].is_u64();
+        ensure!(whole && step["ok"] == true, "a step of the report is {step}");
+        stage.say(&format!("{}: {} s", step["name"], step["seconds"]));
+    }
+    ensure!(read["ok"] == true && steps.len() == 8, "the report is {read}");
+    players.appliance.stop()
+}
+
 /// Plays the demo, writes the report and, unless `once`, keeps the page up until a person ends it.
 ///
 /// # Errors
 /// The stage cannot be set or the report cannot be written. A step that fails is told by the report.
 pub fn play(tools: &Tools, once: bool, report_file: Option<&Path>) -> Result<bool> {
     let mut report = Report::default();
-    let mut stage = Stage::set("demo", tools)?;
-    let outcome = run(&mut stage, &mut report);
+    let stage = Stage::set("demo", tools);
+    let outcome = stage.and_then(|mut stage| Ok((run(&mut stage, &mut report)?, stage)));
     report.ok = outcome.is_ok();
     if let Some(path) = report_file {
-        let text = serde_json::to_string_pretty(&report).context("cannot write the report as JSON")?;
-        fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+        report.write(path)?;
     }
     println!("\n{:<44} {:>9} {:>12}", "step", "seconds", "bytes");
     for step in &report.steps {
@@ -73,11 +102,11 @@ pub fn play(tools: &Tools, once: bool, report_file: Option<&Path>) -> Result<boo
         report.appliance_memory >> 20
     );
     match outcome {
-        Ok(players) if !once => stay(&stage, &players)?,
+        Ok((players, stage)) if !once => stay(&stage, &players)?,
         Ok(_) => {}
         Err(error) => println!(
             "FAILED: {error:#}\n{}",
-            crate::scenario::last_words(stage.evidence())
+            crate::scenario::last_words(&Stage::evidence_of("demo", tools))
         ),
     }
     println!(

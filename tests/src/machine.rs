@@ -309,7 +309,9 @@ impl Machine {
             firmware.arguments(&self.folder, self.parts.mac(), self.parts.network_boot)?;
         let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
         // Software emulation: /dev/kvm may exist and still hang any guest.
-        add("-accel", "tcg,thread=multi".into());
+        // One thread for both processors: with one each, this emulator may run an instruction that the other has half changed,
+        // and the kernel ends in "Oops: int3" (seen once in some hundred boots).
+        add("-accel", "tcg,thread=single".into());
         // The richest processor that the emulator has, as the programs choose their fast paths at run time. Five-level
         // page tables only cost.
         add("-cpu", "max,la57=off".into());
@@ -383,15 +385,19 @@ impl Machine {
                 "-drive",
                 format!("if=none,id=disk{place},format=raw,cache=unsafe,discard=unmap,file={file}"),
             );
+            let serial = disk.serial();
             let model = match bus {
-                Bus::Virtio => "virtio-blk-pci".to_owned(),
-                Bus::Nvme => "nvme".to_owned(),
-                Bus::Sata => format!("ide-hd,bus=sata.{place}"),
+                Bus::Virtio => format!("virtio-blk-pci,serial={serial}"),
+                // A disk that says it may have several controllers: the kernel shows each way to it beside it.
+                Bus::Nvme => {
+                    add("-device", format!("nvme-subsys,id=subsystem{place}"));
+                    let controller = format!("nvme,id=nvme{place},subsys=subsystem{place},serial={serial}");
+                    add("-device", controller);
+                    format!("nvme-ns,bus=nvme{place}")
+                }
+                Bus::Sata => format!("ide-hd,bus=sata.{place},serial={serial}"),
             };
-            add(
-                "-device",
-                format!("{model},drive=disk{place},serial={}{boot}", disk.serial()),
-            );
+            add("-device", format!("{model},drive=disk{place}{boot}"));
         }
         if let Some(card) = &self.parts.card {
             let file = card.path().display();

@@ -99,7 +99,7 @@ fn run_one(scenario: &Scenario, tools: &Tools) -> Verdict {
     match &error {
         None => println!("{seconds:>6.1} s  {}: passed", scenario.name),
         Some(error) => {
-            let evidence = tools.cache.join("evidence").join(scenario.name);
+            let evidence = Stage::evidence_of(scenario.name, tools);
             println!(
                 "{seconds:>6.1} s  {}: FAILED: {error}\n{}",
                 scenario.name,

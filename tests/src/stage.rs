@@ -63,7 +63,7 @@ impl Stage {
     /// # Errors
     /// No folder or no network can be made.
     pub fn set(name: &'static str, tools: &Tools) -> Result<Self> {
-        let evidence = tools.cache.join("evidence").join(name);
+        let evidence = Self::evidence_of(name, tools);
         if evidence.exists() {
             fs::remove_dir_all(&evidence).with_context(|| format!("cannot clear {}", evidence.display()))?;
         }
@@ -83,6 +83,11 @@ impl Stage {
             network,
             scratch,
         })
+    }
+
+    /// Where the scenario `name` keeps its logs.
+    pub fn evidence_of(name: &str, tools: &Tools) -> PathBuf {
+        tools.cache.join("evidence").join(name)
     }
 
     /// Says what happens now.

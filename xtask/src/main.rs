@@ -85,12 +85,17 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("xtask: {error:#}");
-            ExitCode::from(if error.downcast_ref::<setup::Unfit>().is_some() {
-                3
-            } else {
-                1
-            })
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+/// 3: this machine cannot run it, whatever is installed; 1: it failed.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<setup::Unfit>().is_some() {
+        3
+    } else {
+        1
     }
 }
 

@@ -26,14 +26,10 @@ impl std::error::Error for Unfit {}
 /// # Errors
 /// [`Unfit`] without root or `/dev/net/tun`; else whatever could not be brought.
 pub fn set_up(places: &Places) -> Result<Node> {
-    if !nix::unistd::geteuid().is_root() {
-        return Err(Unfit("run it as root: virtual networks and packages need it".into()).into());
-    }
-    if !Path::new("/dev/net/tun").exists() {
-        return Err(
-            Unfit("there is no /dev/net/tun: virtual networks need it; load the module tun".into()).into(),
-        );
-    }
+    ensure_fit(
+        nix::unistd::geteuid().is_root(),
+        Path::new("/dev/net/tun").exists(),
+    )?;
     fs::create_dir_all(&places.cache).with_context(|| format!("cannot make {}", places.cache.display()))?;
     bring_packages(places)?;
     let node = match Node::find(places) {
@@ -42,6 +38,18 @@ pub fn set_up(places: &Places) -> Result<Node> {
     };
     bring_page_packages(places, &node)?;
     Ok(node)
+}
+
+fn ensure_fit(is_root: bool, has_tun: bool) -> Result<(), Unfit> {
+    match (is_root, has_tun) {
+        (false, _) => Err(Unfit(
+            "run it as root: virtual networks and packages need it".into(),
+        )),
+        (true, false) => Err(Unfit(
+            "there is no /dev/net/tun: virtual networks need it; load the module tun".into(),
+        )),
+        (true, true) => Ok(()),
+    }
 }
 
 fn bring_packages(places: &Places) -> Result<()> {
@@ -86,4 +94,24 @@ fn bring_page_packages(places: &Places, node: &Node) -> Result<()> {
     println!("setup: installing the page's packages");
     run(node.npm(&folder).args(["ci", "--no-audit", "--loglevel=error"]))?;
     fs::write(&stamp, digest).with_context(|| format!("cannot write {}", stamp.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_root_or_tun_one_sentence_says_so_and_the_exit_code_is_3() {
+        for (is_root, has_tun, word) in [
+            (false, true, "as root"),
+            (false, false, "as root"),
+            (true, false, "/dev/net/tun"),
+        ] {
+            let error = anyhow::Error::from(ensure_fit(is_root, has_tun).unwrap_err());
+            assert!(error.to_string().contains(word) && !error.to_string().contains('\n'));
+            assert_eq!(crate::exit_code(&error), 3);
+        }
+        assert!(ensure_fit(true, true).is_ok());
+        assert_eq!(crate::exit_code(&anyhow::anyhow!("another fault")), 1);
+    }
 }

@@ -21,37 +21,20 @@ pub const POWER_OFF: Duration = Duration::from_secs(90);
 
 /// See the registry.
 pub fn uefi(stage: &mut Stage) -> Result<()> {
-    play(stage, Firmware::Uefi, Table::Gpt, Bus::Virtio, Adapter::Virtio)
+    play(stage, Firmware::Uefi, Table::Gpt, Adapter::Virtio)
 }
 
 /// See the registry.
 pub fn bios(stage: &mut Stage) -> Result<()> {
-    play(
-        stage,
-        Firmware::Bios,
-        Table::Gpt,
-        Bus::Virtio,
-        Adapter::IntelE1000e,
-    )
+    play(stage, Firmware::Bios, Table::Gpt, Adapter::IntelE1000e)
 }
 
 /// See the registry.
 pub fn mbr(stage: &mut Stage) -> Result<()> {
-    play(stage, Firmware::Bios, Table::Mbr, Bus::Virtio, Adapter::Virtio)
+    play(stage, Firmware::Bios, Table::Mbr, Adapter::Virtio)
 }
 
-/// See the registry.
-pub fn secure_boot(stage: &mut Stage) -> Result<()> {
-    play(
-        stage,
-        Firmware::SecureBoot,
-        Table::Gpt,
-        Bus::Nvme,
-        Adapter::Virtio,
-    )
-}
-
-fn play(stage: &mut Stage, firmware: Firmware, table: Table, bus: Bus, adapter: Adapter) -> Result<()> {
+fn play(stage: &mut Stage, firmware: Firmware, table: Table, adapter: Adapter) -> Result<()> {
     let original = stage.master_disk("A1", table)?;
     let copy = stage.blank_disk("B1", 4 * GIB)?;
     let before = original.digest()?;
@@ -60,7 +43,7 @@ fn play(stage: &mut Stage, firmware: Firmware, table: Table, bus: Bus, adapter: 
     let part = |name, number, disk: &Disk| {
         Parts::new(name, firmware, number)
             .with_adapter(adapter)
-            .with_disk(bus, disk.clone())
+            .with_disk(Bus::Virtio, disk.clone())
     };
 
     // A shows itself once, so that there is a record to make a job for.
