@@ -54,7 +54,7 @@ impl CaptureOptions {
 }
 
 /// zstd level of new chunks when none is asked for: docs/adr/0011-frames-of-neighbours.md says why.
-pub const DEFAULT_LEVEL: i32 = 2;
+pub const DEFAULT_LEVEL: i32 = 1;
 
 /// A master's version that was made.
 #[derive(Clone, Debug)]

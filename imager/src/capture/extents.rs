@@ -6,7 +6,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// Files are cut at multiples of this, counted in the file.
-pub(super) const FILE_CUT: u64 = 256 << 10;
+pub(super) const FILE_CUT: u64 = 128 << 10;
 /// Most bytes kept of one partition: about 13 million small files. What is beyond is cut as metadata is.
 const BYTES_MAX: usize = 64 << 20;
 /// Extents that are sorted at a time: 6 MB.
@@ -19,6 +19,13 @@ pub(super) struct Extent {
     /// Its place in the file, counted from the last multiple of [`FILE_CUT`].
     pub(super) phase: u64,
     pub(super) length: u64,
+}
+
+impl Extent {
+    /// The first byte behind it.
+    pub(super) fn end(&self) -> u64 {
+        self.disk.saturating_add(self.length)
+    }
 }
 
 /// Extents in the order of the disk.

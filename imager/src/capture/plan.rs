@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! regions   every byte of the disk once, in order: keep (by content) · mapped (by files) · zeros · free
-//! spans     regions cut at files, at file-logical multiples of 256 KiB, at heads and tables
+//! spans     regions cut at files, at file-logical multiples of 128 KiB, at heads and tables
 //! units     spans to be read together, up to 4 MiB
 //! ```
 
@@ -10,7 +10,7 @@ use super::extents::{Extent, Extents, FILE_CUT, Walk};
 use crate::{
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
-    filesystem::{Mapping, Outcome, Ranges},
+    filesystem::{Kind, Mapping, Outcome, Ranges},
     inspect::{self, Examined},
     partition::Table,
 };
@@ -19,9 +19,14 @@ use std::{ops::ControlFlow, ops::Range};
 
 /// Most bytes read for one unit of work.
 pub(crate) const UNIT_LEN: usize = 4 << 20;
-/// What is used but belongs to no file is cut at multiples of this, counted in the partition: small, because a system
-/// that runs changes a little of it in many places.
-const METADATA_CUT: u64 = 16 << 10;
+/// What is used but belongs to no file is cut at multiples of this, counted in the partition: a record of an MFT, four
+/// inodes. A system that runs changes a few of them everywhere, and whatever shares a chunk with them is stored again.
+const METADATA_CUT: u64 = 1 << 10;
+/// So much of a run of such bytes is cut so finely. A longer one is hardly metadata.
+const METADATA_FINE: u64 = 64 << 20;
+/// Cuts of the rest, of filesystems whose metadata is trees of long blocks or a long log, and where the files could not be
+/// told from it.
+const METADATA_CUT_COARSE: u64 = 16 << 10;
 
 /// What is read of a disk.
 pub(crate) struct Plan {
@@ -51,6 +56,8 @@ enum Treatment {
     /// Kept; cut at files.
     Files {
         partition_start: u64,
+        /// What belongs to no file is cut finely.
+        fine: bool,
         /// Which of the plan's extents are those of the partition.
         extents: usize,
     },
@@ -242,7 +249,8 @@ fn add_partition(
     // What follows a file's last byte in its last block belongs to nobody else: it stays with the file.
     let block = u64::from(mapping.block_size_bytes.max(1));
     // Hints only: what cannot be walked is cut as metadata is.
-    let _ = mapped.files.walk(disk, &mut |extent| {
+    let mut is_full = false;
+    let walked = mapped.files.walk(disk, &mut |extent| {
         let length = extent
             .length_bytes
             .checked_next_multiple_of(block)
@@ -250,6 +258,7 @@ fn add_partition(
         if files.push(extent.disk_offset, length, extent.logical_offset) {
             ControlFlow::Continue(())
         } else {
+            is_full = true;
             ControlFlow::Break(())
         }
     });
@@ -260,6 +269,12 @@ fn add_partition(
     let free = whole.difference(&used).difference(&zeroed);
     let as_files = Treatment::Files {
         partition_start: bytes.start,
+        fine: walked.is_ok()
+            && !is_full
+            && matches!(
+                mapping.kind,
+                Kind::Ext | Kind::Ntfs | Kind::Fat12 | Kind::Fat16 | Kind::Fat32 | Kind::Exfat
+            ),
         extents: extents.len(),
     };
     extents.push(files);
@@ -307,10 +322,20 @@ impl Iterator for Spans<'_> {
             }
             Treatment::Files {
                 partition_start,
+                fine,
                 extents,
             } => {
                 let around = self.walks.get_mut(*extents).map(|walk| walk.around(start));
-                end = end.min(next_file_cut(around.unwrap_or_default(), start, *partition_start));
+                let around = around.unwrap_or_default();
+                let run = region.bytes.start.max(around.0.map_or(0, |last| last.end()));
+                let multiple = if *fine && start.saturating_sub(run) < METADATA_FINE {
+                    METADATA_CUT
+                } else {
+                    METADATA_CUT_COARSE
+                };
+                let into = start.saturating_sub(*partition_start);
+                let metadata_end = partition_start + (into / multiple + 1) * multiple;
+                end = end.min(next_file_cut(around, start, metadata_end));
                 How::Whole
             }
         };
@@ -327,19 +352,18 @@ impl Iterator for Spans<'_> {
 }
 
 /// Where the span that begins at `start` ends because of the files there: the last extent that begins at it or before,
-/// and the first behind it.
-fn next_file_cut((last, next): (Option<Extent>, Option<Extent>), start: u64, partition_start: u64) -> u64 {
+/// and the first behind it. Outside of files it ends at `metadata_end`.
+fn next_file_cut((last, next): (Option<Extent>, Option<Extent>), start: u64, metadata_end: u64) -> u64 {
     let next = next.map_or(u64::MAX, |next| next.disk);
     if let Some(extent) = last {
-        let end = extent.disk.saturating_add(extent.length);
+        let end = extent.end();
         if start < end {
             let logical = extent.phase.saturating_add(start - extent.disk);
             let cut = start.saturating_add(FILE_CUT - logical % FILE_CUT);
             return end.min(cut).min(next);
         }
     }
-    let into = start.saturating_sub(partition_start);
-    next.min(partition_start + (into / METADATA_CUT + 1) * METADATA_CUT)
+    next.min(metadata_end)
 }
 
 #[cfg(test)]

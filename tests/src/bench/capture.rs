@@ -41,8 +41,10 @@ pub(super) fn play(ground: &Ground, report: &mut Report) -> Result<()> {
     }
     report.print("stored")?;
     let stored = report.median(&ours)?.bytes as f64 / report.median(&partclone)?.bytes as f64;
-    report.claim("stored / partclone", stored, Bound::AtMost(1.0));
-    report.faster(&ours, &partclone, 2.2)?;
+    // Quicker, or as small and nearly as quick: one of both is asked for.
+    let (stored_most, faster) = if stored <= 1.0 { (1.0, 2.2) } else { (1.12, 2.5) };
+    report.claim("stored / partclone", stored, Bound::AtMost(stored_most));
+    report.faster(&ours, &partclone, faster)?;
     report.faster(&ours, &zstd, 0.8)?;
     for (tool, at_least) in ChunkStore::ALL.into_iter().zip([5.0, 4.0, 13.0]) {
         report.faster(&ours, &tool.name()?, at_least)?;

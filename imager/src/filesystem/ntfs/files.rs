@@ -1,4 +1,5 @@
-//! Where the files of NTFS lie: every record of the MFT once, from front to back.
+//! Where the files of NTFS lie: every record of the MFT once, from front to back; all streams of a file, for CompactOS keeps
+//! contents in one that has a name. Last the log, which is long and is nothing to be cut finely, if there are files at all.
 
 use super::{
     record::{Record, TYPE_DATA},
@@ -9,10 +10,15 @@ use crate::{
     error::Result,
     filesystem::{FileExtent, FileExtents, Volume},
 };
-use std::ops::{ControlFlow, Range};
+use std::{
+    cell::Cell,
+    ops::{ControlFlow, Range},
+};
 
 /// Records before this one are the filesystem's own.
 const FIRST_FILE: u64 = 24;
+/// The record of `$LogFile`.
+const LOG_FILE: u64 = 2;
 /// Records read in one go.
 const BATCH_BYTES: usize = 256 << 10;
 
@@ -28,6 +34,12 @@ impl FileExtents for NtfsFiles {
         let record_bytes = self.table.boot.record_bytes;
         let per_batch = (BATCH_BYTES / record_bytes).max(1) as u64;
         let mut number = 0;
+        let any = Cell::new(false);
+        let mut log = None;
+        let mut visit = |extent| {
+            any.set(true);
+            visit(extent)
+        };
         while number < self.table.record_count {
             let count = per_batch.min(self.table.record_count - number);
             let length = usize::try_from(count).unwrap_or(0) * record_bytes;
@@ -35,12 +47,18 @@ impl FileExtents for NtfsFiles {
             // What cannot be read costs these files' hints only.
             if let Ok(batch) = read_stream(&volume, &self.table.boot, self.table.runs(), offset, length) {
                 for (bytes, own) in batch.chunks_exact(record_bytes).zip(number..) {
-                    if own >= FIRST_FILE && self.visit_record(own, bytes, visit).is_break() {
+                    if own == LOG_FILE {
+                        log = Some(bytes.to_vec());
+                    }
+                    if own >= FIRST_FILE && self.visit_record(own, bytes, &mut visit).is_break() {
                         return Ok(());
                     }
                 }
             }
             number += count;
+        }
+        if let (true, Some(bytes)) = (any.get(), log) {
+            let _ = self.visit_record(LOG_FILE, &bytes, &mut visit);
         }
         Ok(())
     }
@@ -60,9 +78,7 @@ impl NtfsFiles {
             return ControlFlow::Continue(());
         }
         let file = if record.base() == 0 { number } else { record.base() };
-        let data = record
-            .attributes()
-            .filter(|one| one.kind() == TYPE_DATA && one.name().is_empty());
+        let data = record.attributes().filter(|one| one.kind() == TYPE_DATA);
         let boot = &self.table.boot;
         for attribute in data.filter(super::record::Attribute::is_outside) {
             for run in attribute.runs(boot).unwrap_or_default() {
