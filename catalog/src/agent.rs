@@ -3,8 +3,9 @@
 //! ```text
 //! boot_token(mac) ──▶ hello: the token is used up, the machine identified, one session per machine begins
 //!                        ▼
-//!   next_task ──▶ start_step ──▶ report ──▶ next_task …     a session is bound to one machine and one job;
-//!                                                           the report that ends the job brings a new key
+//!   next_task ──▶ start_step ──▶ start_writing ──▶ report ──▶ next_task …
+//!
+//! a session is bound to one machine and one job; the report that ends the job brings a new key
 //! ```
 
 mod expiry;
@@ -12,6 +13,7 @@ mod progress;
 mod report;
 mod task;
 mod token;
+mod writing;
 
 pub(crate) use report::leave_half_written;
 pub use task::HeldTask;

@@ -13,10 +13,11 @@ use std::{
 };
 
 /// The schema's steps: the one at place N leads from version N to N + 1.
-pub(crate) const MIGRATIONS: [&str; 3] = [
+pub(crate) const MIGRATIONS: [&str; 4] = [
     include_str!("database/migrations/0001_first.sql"),
     include_str!("database/migrations/0002_boot.sql"),
     include_str!("database/migrations/0003_given.sql"),
+    include_str!("database/migrations/0004_boot_of_step.sql"),
 ];
 
 /// Marks the file as ours (`application_id`): "AmrC".

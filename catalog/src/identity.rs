@@ -5,8 +5,8 @@
 //! | SMBIOS UUID, board serial | no known placeholder, and it stands in exactly one record |
 //! | MAC | not of a USB adapter, and it stands in exactly one record |
 //!
-//! The stronger sign wins; signs that contradict each other make a new record and a warning, because a second record is
-//! mended by a person in a minute and a wrong machine's overwritten disk never.
+//! A record with all the same signs wins, then the stronger sign; signs that contradict each other make a new record and a
+//! warning, because a second record is mended by a person in a minute and a wrong machine's overwritten disk never.
 
 use protocol::{MachineId, disk::DiskIdentity, mac::MacAddr, machine::MachineFacts};
 use serde::{Deserialize, Serialize};
@@ -79,6 +79,15 @@ impl Identity {
         self.disks.iter().any(|own| own.is_same_disk(disk))
     }
 
+    /// UUID, board and adapters are the same, so neither can be told from the other but by its disks.
+    fn same_signs(&self, other: &Self) -> bool {
+        let all_in = |some: &[MacAddr], others: &[MacAddr]| some.iter().all(|mac| others.contains(mac));
+        self.uuid == other.uuid
+            && self.board_serial == other.board_serial
+            && all_in(&self.macs, &other.macs)
+            && all_in(&other.macs, &self.macs)
+    }
+
     fn same_uuid(&self, other: &Self) -> bool {
         self.uuid.is_some() && self.uuid == other.uuid
     }
@@ -127,6 +136,9 @@ impl Identity {
 /// Finds the record of a machine among those that share a UUID, a board serial or a MAC with it.
 #[must_use]
 pub fn identify(machine: &Identity, candidates: &[Candidate]) -> Identified {
+    if let Some(id) = find_equal(machine, candidates) {
+        return Identified::Known(id);
+    }
     let by_uuid = only(candidates, |known| known.same_uuid(machine));
     let by_board = only(candidates, |known| known.same_board(machine));
     let by_mac = only(candidates, |known| known.shares_mac(machine));
@@ -141,6 +153,19 @@ pub fn identify(machine: &Identity, candidates: &[Candidate]) -> Identified {
             None => Identified::New,
         },
     }
+}
+
+/// The record that was made of this machine when its signs contradicted others: without it each boot would make one more.
+/// Of several, the one that has seen a disk of the machine, else the oldest.
+fn find_equal(machine: &Identity, candidates: &[Candidate]) -> Option<MachineId> {
+    let equal = || {
+        candidates
+            .iter()
+            .filter(|candidate| candidate.identity.same_signs(machine))
+    };
+    let with_disk = equal().find(|candidate| candidate.identity.shares_disk(machine));
+    let oldest = || equal().min_by_key(|candidate| candidate.id);
+    with_disk.or_else(oldest).map(|candidate| candidate.id)
 }
 
 /// The one record with the sign; none if several have it, because then it identifies nobody.

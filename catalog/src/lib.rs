@@ -76,7 +76,7 @@ impl Catalog {
     /// As [`Catalog::open`].
     pub fn open_with_clock(path: &Path, clock: Arc<dyn Clock>) -> Result<Self> {
         let database = Database::open(path)?;
-        let memory = Memory::load(&database.writer())?;
+        let memory = Memory::load(&database.writer(), clock.now())?;
         let transcripts = boot::Transcripts::load(&database.writer())?;
         Ok(Self(Arc::new(Inner {
             database,

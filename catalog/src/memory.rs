@@ -45,6 +45,8 @@ pub struct KnownMachine {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) settings: Settings,
+    /// Since when it is there: since the appliance's start.
+    pub(crate) loaded_at: Time,
     machines: HashMap<MachineId, (KnownMachine, Signs)>,
     by_uuid: HashMap<Uuid, HashSet<MachineId>>,
     by_mac: HashMap<MacAddr, HashSet<MachineId>>,
@@ -74,7 +76,7 @@ pub(crate) struct Live {
 pub(crate) type FreshMachines = Vec<(MachineId, Option<(KnownMachine, Signs)>, Option<SessionMemory>)>;
 
 impl Memory {
-    pub(crate) fn load(connection: &Connection) -> Result<Self> {
+    pub(crate) fn load(connection: &Connection, now: Time) -> Result<Self> {
         let mut statement = connection.prepare("SELECT id FROM machine")?;
         let ids: BTreeSet<MachineId> = statement
             .query_map([], |row| row.get::<_, String>(0))?
@@ -82,6 +84,7 @@ impl Memory {
             .collect();
         let mut memory = Self {
             settings: setting::load(connection)?,
+            loaded_at: now,
             ..Self::default()
         };
         memory.apply(Self::read_machines(connection, &ids)?);
@@ -197,15 +200,28 @@ impl Memory {
     /// The record that boot facts lead to, if they lead to exactly one.
     fn find(&self, facts: &BootFacts, now: Time) -> Option<&KnownMachine> {
         let told = facts.uuid.or_else(|| self.sightings.uuids.get(&facts.mac, now));
-        let by_uuid = told.filter(|uuid| !is_placeholder_uuid(uuid)).and_then(|uuid| {
-            // Firmware writes the first three fields of option 97 in either byte order.
-            only(self.by_uuid.get(&uuid))
-                .or_else(|| only(self.by_uuid.get(&Uuid::from_bytes_le(*uuid.as_bytes()))))
-        });
-        let id = by_uuid
-            .or_else(|| only(self.by_mac.get(&facts.mac)))
+        let told = told.filter(|uuid| !is_placeholder_uuid(uuid));
+        let id = self
+            .find_by_signs(told, &facts.mac)
             .or_else(|| self.sightings.agents.get(&facts.mac, now))?;
         self.machine(id)
+    }
+
+    /// The one record with the UUID; else the one with both signs, for UUIDs that several share; else the one with the MAC.
+    fn find_by_signs(&self, uuid: Option<Uuid>, mac: &MacAddr) -> Option<MachineId> {
+        // Firmware writes the first three fields of option 97 in either byte order.
+        let spellings = uuid.map(|uuid| [uuid, Uuid::from_bytes_le(*uuid.as_bytes())]);
+        let with_uuid = || {
+            spellings
+                .iter()
+                .flatten()
+                .filter_map(|uuid| self.by_uuid.get(uuid))
+        };
+        let with_mac = self.by_mac.get(mac);
+        with_uuid()
+            .find_map(|ids| only(Some(ids)))
+            .or_else(|| with_uuid().find_map(|ids| only_one(ids.intersection(with_mac?))))
+            .or_else(|| only(with_mac))
     }
 }
 
@@ -274,6 +290,9 @@ fn leave<K: Eq + Hash>(index: &mut HashMap<K, HashSet<MachineId>>, key: &K, id: 
 }
 
 fn only(ids: Option<&HashSet<MachineId>>) -> Option<MachineId> {
-    ids.filter(|ids| ids.len() == 1)
-        .and_then(|ids| ids.iter().next().copied())
+    only_one(ids?.iter())
+}
+
+fn only_one<'a>(mut ids: impl Iterator<Item = &'a MachineId>) -> Option<MachineId> {
+    ids.next().filter(|_| ids.next().is_none()).copied()
 }

@@ -60,6 +60,12 @@ impl Site {
         self.catalog.hello(&hello(number, bootable, token)).unwrap()
     }
 
+    /// The same, once the agent before it has been silent for long enough.
+    fn hello_when_silent(&self, number: u8) -> Welcome {
+        self.clock.advance(Duration::from_secs(20));
+        self.hello(number, true)
+    }
+
     fn session(&self, welcome: &Welcome) -> AgentSession {
         self.catalog.authenticate(&welcome.session_key).unwrap()
     }

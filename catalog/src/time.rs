@@ -25,7 +25,14 @@ impl Time {
     /// How long ago `earlier` was; nothing if it lies ahead (the clock was set back).
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+        self.elapsed_since(earlier).unwrap_or_default()
+    }
+
+    /// How long ago `earlier` was; `None` if it lies ahead: the clock was set back, and nobody can tell.
+    #[must_use]
+    pub fn elapsed_since(self, earlier: Self) -> Option<Duration> {
+        let elapsed_ms = u64::try_from(self.0.saturating_sub(earlier.0)).ok()?;
+        Some(Duration::from_millis(elapsed_ms))
     }
 
     /// Milliseconds since 1970 UTC, as the agent is told; 0 for a clock before that.
@@ -82,6 +89,14 @@ impl ManualClock {
             Ordering::SeqCst,
         );
     }
+
+    /// Sets it back, as a dead battery does.
+    pub fn set_back(&self, duration: Duration) {
+        self.0.fetch_sub(
+            i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),
+            Ordering::SeqCst,
+        );
+    }
 }
 
 impl Clock for ManualClock {
@@ -103,5 +118,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_gives_no_negative_ages() {
         assert_eq!(Time(5).since(Time(10)), Duration::ZERO);
+        assert_eq!(Time(5).elapsed_since(Time(10)), None);
+        assert_eq!(Time(10).elapsed_since(Time(10)), Some(Duration::ZERO));
     }
 }

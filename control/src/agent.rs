@@ -25,6 +25,7 @@ use protocol::{
     Problem,
     agent::{
         AGENT_PROTOCOL, Evidence, Hello, HelloReply, ProgressReply, ProgressReport, ReportReply, StepReport,
+        WritingMark,
     },
 };
 use serde::Deserialize;
@@ -41,6 +42,7 @@ pub fn agent_router(control: Control) -> Router {
         .route("/hello", post(hello))
         .route("/task", get(task::next_task))
         .route("/progress", post(progress))
+        .route("/writing", post(start_writing))
         .route("/report", post(report))
         .route("/depot/{*call}", any(depot_calls::answer))
         .fallback(|| async { Refusal::no_route() })
@@ -109,6 +111,18 @@ async fn progress(
 ) -> Result<Json<ProgressReply>, Refusal> {
     start_given_step(&control, session).await?;
     Ok(Json(control.catalog().progress(&session, report)?))
+}
+
+/// A restore writes from now on: answered when that is kept.
+async fn start_writing(
+    State(control): State<Control>,
+    Caller(session): Caller,
+    JsonBody(mark): JsonBody<WritingMark, PROGRESS_MAX_LEN>,
+) -> Result<Json<ProgressReply>, Refusal> {
+    control
+        .blocking(move |control| control.catalog().start_writing(&session, mark))
+        .await
+        .map(Json)
 }
 
 /// Keeps the agent's first sign of work on a step, before anything is answered that concerns it.

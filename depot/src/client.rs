@@ -192,7 +192,8 @@ impl ManifestSource for DepotClient {
 }
 
 /// A failed call in the engine's words.
-fn engine_error(error: CallError) -> Error {
+#[must_use]
+pub fn engine_error(error: CallError) -> Error {
     let kind = match &error {
         CallError::Refused(problem) => match (problem.code.as_str(), problem.status) {
             ("damaged", _) => ErrorKind::Damaged,

@@ -49,6 +49,14 @@ pub trait Progress: Send + Sync {
     /// A restore is about to begin writing, and this is what it expects.
     fn estimate(&self, _estimate: &Estimate) {}
 
+    /// A restore has compared. When this returns it writes, or it has ended because nothing differs.
+    ///
+    /// # Errors
+    /// An error ends the restore here, with the target as it was.
+    fn compared(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether to stop at the next safe point.
     fn cancelled(&self) -> bool {
         false

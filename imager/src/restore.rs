@@ -3,7 +3,7 @@
 //! ```text
 //! check the signature → refuse what cannot work → compare (read and hash the target where the manifest has something)
 //!   nothing differs: done, nothing written
-//! look for content that only moved on the target → estimate
+//! look for content that only moved on the target → estimate → tell whoever watches that writing begins
 //! zero both tables → flush → zero the heads of the partitions that will be written → flush
 //!   → copy what moved → fetch, verify, write the rest → flush → read back
 //!   → heads → flush → backup table → flush → primary table → flush → read back
@@ -164,6 +164,7 @@ pub fn restore(
         let wiped = joined(of_tables.iter().chain(&heads));
         estimate = run.estimate(&wiped)?;
         progress.estimate(&estimate);
+        progress.compared()?;
         run.invalidate(&of_tables, &heads)?;
         run.copy_moved(&moves)?;
         drop(moves);
@@ -176,6 +177,7 @@ pub fn restore(
         run.read_back(Role::Head, &wiped, options.read_back)?;
         tables.write(&run, options.read_back)?;
     } else {
+        progress.compared()?;
         notes.push("the target already held the master; nothing was written".to_owned());
     }
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -313,6 +315,8 @@ impl Run<'_> {
 
     /// Makes the target boot nothing.
     fn invalidate(&self, tables: &[ByteRange], heads: &[ByteRange]) -> Result<()> {
+        let needed = self.counters.bytes_needed.load(Ordering::Relaxed);
+        self.progress.report(Phase::Writing, 0, needed);
         for ranges in [tables, heads] {
             for range in ranges {
                 self.target.zero_range(range.start..range.end())?;

@@ -5,11 +5,13 @@
 //! | `POST /hello` | [`Hello`] → [`HelloReply`] | exchanges the boot token, once, for a session key |
 //! | `GET /task?wait_seconds=N` | → [`Task`] | what to do next; held open up to N ≤ 30 s while there is nothing |
 //! | `POST /progress` | [`ProgressReport`] → [`ProgressReply`] | how far the running step has come, at most twice a second |
+//! | `POST /writing` | [`WritingMark`] → [`ProgressReply`] | a restore has compared; kept before it is answered, and answered before the first write |
 //! | `POST /report` | [`StepReport`] → [`ReportReply`] | the step ended; sent again until answered, harmless twice |
 //! | `/depot/…` | see the `depot` crate | chunks, frames, segments of the session's own job |
 //!
 //! Every call but `/hello` carries `Authorization: Bearer <session key>`. Errors are [`crate::Problem`] documents
-//! (`application/problem+json`): 401 = no or unknown key, 403 = not yours, 409 `agent-too-old` = reboot for a new agent.
+//! (`application/problem+json`): 401 = no or unknown key, 403 = not yours, 409 `agent-too-old` = reboot for a new agent,
+//! 409 [`Problem::AGENT_AT_WORK`] = say hello again in some seconds, with the same token.
 
 use crate::{
     id::{JobId, MachineId},
@@ -21,7 +23,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Version of this protocol. The appliance tells an older agent to reboot.
-pub const AGENT_PROTOCOL: u32 = 1;
+pub const AGENT_PROTOCOL: u32 = 2;
 
 /// The first words of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +92,9 @@ pub struct Assignment {
     /// It was begun before the machine's last start: somebody may have used the disk since.
     #[serde(default)]
     pub from_earlier_boot: bool,
+    /// Its agent has posted a [`WritingMark`]: only the disk can tell how far it came since.
+    #[serde(default)]
+    pub has_written: bool,
     /// What to do.
     pub step: Step,
 }
@@ -103,6 +108,15 @@ pub struct ProgressReport {
     pub step_index: u32,
     /// How far.
     pub progress: Progress,
+}
+
+/// A restore has compared its disk with the master. What follows writes, or there was nothing to write and it has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WritingMark {
+    /// The job.
+    pub job: JobId,
+    /// Its step.
+    pub step_index: u32,
 }
 
 /// Whether to go on.

@@ -19,6 +19,13 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Several disks could be meant and none was named.
+    pub const DISK_AMBIGUOUS: &str = "disk-ambiguous";
+    /// The disk that was named, or any that may be taken without being named, is not there.
+    pub const DISK_MISSING: &str = "disk-missing";
+    /// Another agent of the same machine is at work and was heard just now.
+    pub const AGENT_AT_WORK: &str = "agent-at-work";
+
     /// A problem with its remedy.
     pub fn new(code: impl Into<String>, title: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {

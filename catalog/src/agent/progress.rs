@@ -94,7 +94,7 @@ impl Catalog {
         for ((job, machine), live) in &live {
             transaction
                 .prepare_cached(
-                    "UPDATE job_machine SET progress = ?3, contact_at = max(contact_at, ?4)
+                    "UPDATE job_machine SET progress = ?3, contact_at = ?4
                      WHERE job = ?1 AND machine = ?2 AND begun_at IS NOT NULL",
                 )?
                 .execute(params![

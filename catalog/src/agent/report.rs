@@ -5,15 +5,14 @@ use crate::{
     Catalog,
     change::{Subject, Writing},
     error::{Error, ErrorKind, Result},
-    job::{Standing, load_job, load_job_machine, note, open_jobs, save_evidence, save_standing},
+    job::{Begun, Standing, load_job, load_job_machine, note, open_jobs, save_evidence, save_standing},
     machine::{bound, load_machine, set_nothing_bootable},
     secret,
 };
 use protocol::{
     JobId, MachineId, Problem,
     agent::{Outcome, ReportReply, StepReport},
-    disk::DiskIdentity,
-    job::{Progress, Step},
+    job::Step,
 };
 use rusqlite::params;
 
@@ -31,17 +30,11 @@ impl Catalog {
         } = report;
         let outcome = bound_outcome(outcome);
         let machine = session.machine;
-        let live = self
-            .memory()
-            .live
-            .get(&(job, machine))
-            .map(|live| live.progress.clone());
         self.write(|writing| {
             let connection = writing.transaction;
             let found = load_session(connection, machine)?.filter(|found| found.id == session.id);
             let found = found.ok_or_else(no_session)?;
             let row = load_job_machine(connection, job, machine)?.ok_or_else(not_yours)?;
-            let progress = live.clone().or(row.progress);
             let mut standing = row.standing;
             let is_bound = found.job == Some(job) && !session.repeats;
             let repeats = found.previous_job == Some(job);
@@ -61,14 +54,7 @@ impl Catalog {
                 let step = usize::try_from(step_index)
                     .ok()
                     .and_then(|index| steps.get(index));
-                take_effects(
-                    writing,
-                    (job, machine),
-                    &before,
-                    step,
-                    &outcome,
-                    progress.as_ref(),
-                )?;
+                take_effects(writing, (job, machine), &before, step, &outcome)?;
             }
             let ends_here = standing.state.is_final() && (is_bound || session.repeats);
             let session_key = if ends_here {
@@ -88,7 +74,6 @@ fn take_effects(
     before: &Standing,
     step: Option<&Step>,
     outcome: &Outcome,
-    progress: Option<&Progress>,
 ) -> Result<()> {
     let connection = writing.transaction;
     match (outcome, step) {
@@ -100,9 +85,8 @@ fn take_effects(
         }
         (Outcome::Failed { evidence, .. }, _) => {
             save_evidence(connection, job, machine, evidence, writing.now)?;
-            let target = before.begun.as_ref().and_then(|begun| begun.disk.as_ref());
             if step.is_some_and(Step::writes) {
-                leave_half_written(writing, machine, target, progress)?;
+                leave_half_written(writing, machine, before.begun.as_ref())?;
             }
         }
         _ => {}
@@ -111,19 +95,19 @@ fn take_effects(
 }
 
 /// A disk that was being written boots nothing: the machine waits in our agent instead of at its firmware's prompt. Before
-/// the first write (the engine was still comparing, or refused) the disk is as it was.
+/// the agent has said that it writes, the disk is as it was.
 pub(crate) fn leave_half_written(
     writing: &Writing<'_>,
     machine: MachineId,
-    target: Option<&DiskIdentity>,
-    progress: Option<&Progress>,
+    begun: Option<&Begun>,
 ) -> Result<()> {
-    const UNTOUCHED: [&str; 3] = ["", "reading", "comparing"];
-    let touched = progress.is_some_and(|progress| !UNTOUCHED.contains(&progress.phase.as_str()));
+    let Some(begun) = begun.filter(|begun| begun.writing) else {
+        return Ok(());
+    };
     let facts = load_machine(writing.transaction, machine)?
         .map(|record| record.facts)
         .unwrap_or_default();
-    if touched && !boots_without(&facts, target) {
+    if !boots_without(&facts, begun.disk.as_ref()) {
         set_nothing_bootable(writing.transaction, machine, true)?;
     }
     Ok(())

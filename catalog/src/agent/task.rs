@@ -8,7 +8,6 @@ use crate::{
     job::{Next, Standing, load_job, load_standing, note, open_jobs, save_standing},
     machine::load_machine,
     memory::KnownMachine,
-    time::Time,
 };
 use protocol::{
     JobId, Problem,
@@ -167,7 +166,7 @@ fn decide(
             continue;
         };
         let before = standing.clone();
-        let next = standing.ask(&row.steps, &facts, writing.now);
+        let next = standing.ask(&row.steps, &facts, session.id, writing.now);
         save_if_changed(writing, session, job, &before, &standing)?;
         let leaving = match next {
             Next::Run {
@@ -177,16 +176,14 @@ fn decide(
             } => {
                 bind(writing, session, Some(job), None)?;
                 let title = row.title;
-                let from_earlier_boot = match &before.begun {
-                    Some(begun) => begun.at < began_at(writing, session)?,
-                    None => false,
-                };
+                let begun = before.begun.as_ref();
                 let assignment = Assignment {
                     job,
                     title,
                     step_index,
                     resumed,
-                    from_earlier_boot,
+                    from_earlier_boot: begun.is_some_and(|begun| begun.session != Some(session.id)),
+                    has_written: begun.is_some_and(|begun| begun.writing),
                     step,
                 };
                 return Ok(Some(HeldTask {
@@ -222,15 +219,6 @@ fn decide(
         };
         return Ok(Some(HeldTask { task, hold: false }));
     }
-}
-
-/// When the session began: each start of the machine brings one of its own.
-fn began_at(writing: &Writing<'_>, session: &AgentSession) -> Result<Time> {
-    Ok(Time(writing.transaction.query_row(
-        "SELECT created_at FROM session WHERE id = ?1",
-        [session.id.to_string()],
-        |row| row.get(0),
-    )?))
 }
 
 fn bind(

@@ -14,6 +14,7 @@ use crate::{
     time::Time,
 };
 use protocol::{
+    MachineId, Problem,
     agent::Hello,
     boot::{BootFacts, BootPlan},
     mac::MacAddr,
@@ -26,6 +27,9 @@ use uuid::Uuid;
 const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// Tokens of one adapter that are good at the same time: loaders fetch a script more than once.
 const PER_ADAPTER: i64 = 8;
+/// An agent at work that was heard so lately is there: it tells how far it is twice a second. A machine that was restarted
+/// needs about as long to come back.
+const HEARD_WITHIN: Duration = Duration::from_secs(20);
 /// Tokens in all: more is no room of computers but a flood.
 const IN_ALL: i64 = 10_000;
 
@@ -72,11 +76,12 @@ impl Catalog {
     }
 
     /// Exchanges a token for a session. The machine is identified by what its agent found, and recorded; older sessions of
-    /// the same machine end.
+    /// the same machine end, but not while their agent is at work: whoever else comes with the machine's signs has to wait,
+    /// and its token stays good.
     ///
     /// # Errors
     /// [`ErrorKind::Unauthenticated`] for a token that is none, has expired or was used; [`ErrorKind::Forbidden`] for
-    /// another machine's, and for a banned machine.
+    /// another machine's, and for a banned machine; [`ErrorKind::Conflict`] while an agent of the machine is at work.
     pub fn hello(&self, hello: &Hello) -> Result<Welcome> {
         let facts = bound_facts(hello.facts.clone());
         let (welcome, mac) = self.write(|writing| {
@@ -88,6 +93,9 @@ impl Catalog {
             )?;
             let (machine, warnings) = admit(connection, &facts, writing.now)?;
             let record = load_machine(connection, machine)?.ok_or_else(|| Error::not_found("such machine"))?;
+            if let Some(silence) = self.heard_at_work(machine, writing.now) {
+                return Err(at_work(silence));
+            }
             writing.changed(Subject::Machine { id: machine });
             connection.execute("DELETE FROM session WHERE machine = ?1", [machine.to_string()])?;
             // What was handed to the agent before this one and never begun was handed to nobody.
@@ -128,6 +136,35 @@ impl Catalog {
             .sight(mac, welcome.machine, now);
         Ok(welcome)
     }
+
+    /// How long ago the agent was heard that has begun a step on this machine, if it may still be there.
+    fn heard_at_work(&self, machine: MachineId, now: Time) -> Option<Duration> {
+        let memory = self.memory();
+        let session = memory.session(machine)?;
+        let has_begun = session.step_index.is_some() && !session.is_given;
+        if !has_begun || session.cancel_requested {
+            return None;
+        }
+        // While the appliance itself was down nobody could be heard.
+        [session.last_seen_at, memory.loaded_at]
+            .into_iter()
+            .filter_map(|heard_at| now.elapsed_since(heard_at))
+            .min()
+            .filter(|silence| *silence < HEARD_WITHIN)
+    }
+}
+
+fn at_work(silence: Duration) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        Problem::AGENT_AT_WORK,
+        format!(
+            "an agent of this machine is at work and was heard {} s ago",
+            silence.as_secs()
+        ),
+        "a machine that was restarted is let in 20 seconds after that; otherwise look for another machine with the same UUID, \
+         or take the job back",
+    )
 }
 
 /// Whether the token is good for this machine now. Which adapter it was minted for.

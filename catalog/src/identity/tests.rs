@@ -128,8 +128,33 @@ fn a_machine_finds_its_record_by_the_strongest_sign_that_is_not_contradicted() {
         (
             "a MAC in two records identifies nobody",
             machine(None, None, &[5], &[]),
-            vec![bare(5, 5), bare(6, 5)],
+            vec![
+                record(5, machine(Some(UUID_A), None, &[5], &[])),
+                record(6, machine(Some(UUID_B), None, &[5], &[])),
+            ],
             New,
+        ),
+        (
+            "of records that are the same in every sign, the oldest",
+            machine(None, None, &[5], &["D5"]),
+            vec![bare(6, 5), bare(5, 5)],
+            Record(5),
+        ),
+        (
+            "of records that are the same in every sign, the one with its disk",
+            machine(None, None, &[5], &["D6"]),
+            vec![bare(5, 5), record(6, machine(None, None, &[5], &["D6"]))],
+            Record(6),
+        ),
+        (
+            "the record that a conflict made, when it comes again",
+            machine(Some(UUID_A), Some("BOARD2"), &[2], &["D2"]),
+            vec![
+                one(),
+                two(),
+                record(3, machine(Some(UUID_A), Some("BOARD2"), &[2], &["D9"])),
+            ],
+            Record(3),
         ),
         (
             "an adapter borrowed from another record does not outweigh the UUID",

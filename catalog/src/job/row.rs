@@ -153,16 +153,22 @@ pub(crate) fn open_jobs(connection: &Connection, machine: MachineId) -> Result<V
 
 pub(super) const SELECT: &str = "
     SELECT job, machine, state, step_index, frozen, begun_at, begun_disk, contact_at, problem, asks_person, chosen_disk,
-           cancel_requested, results, progress, started_at, ended_at, given_at, given_disk,
-           EXISTS (SELECT 1 FROM evidence e WHERE e.job = jm.job AND e.machine = jm.machine)
+           cancel_requested, results, progress, started_at, ended_at, given_at, given_disk, given_session, begun_session,
+           writing, EXISTS (SELECT 1 FROM evidence e WHERE e.job = jm.job AND e.machine = jm.machine)
     FROM job_machine jm";
 
 pub(super) fn job_machine_of(row: &Row<'_>) -> Result<JobMachineRow> {
-    let begun = |at, disk| -> Result<Option<super::Begun>> {
+    let begun = |at, disk, session| -> Result<Option<super::Begun>> {
         Ok(match row.get::<_, Option<i64>>(at)? {
             Some(at) => Some(super::Begun {
                 at: Time(at),
                 disk: optional_json(row, disk)?,
+                session: row
+                    .get::<_, Option<String>>(session)?
+                    .as_deref()
+                    .map(parse_id)
+                    .transpose()?,
+                writing: row.get(20)?,
             }),
             None => None,
         })
@@ -174,8 +180,8 @@ pub(super) fn job_machine_of(row: &Row<'_>) -> Result<JobMachineRow> {
             state: parse_state(&row.get::<_, String>(2)?)?,
             step_index: row.get(3)?,
             frozen: serde_json::from_str(&row.get::<_, String>(4)?)?,
-            given: begun(16, 17)?,
-            begun: begun(5, 6)?,
+            given: begun(16, 17, 18)?,
+            begun: begun(5, 6, 19)?,
             contact_at: Time(row.get(7)?),
             problem: optional_json(row, 8)?,
             asks_person: row.get(9)?,
@@ -186,7 +192,7 @@ pub(super) fn job_machine_of(row: &Row<'_>) -> Result<JobMachineRow> {
             ended_at: row.get::<_, Option<i64>>(15)?.map(Time),
         },
         progress: optional_json(row, 13)?,
-        has_evidence: row.get(18)?,
+        has_evidence: row.get(21)?,
     })
 }
 
@@ -217,14 +223,17 @@ pub(crate) fn save_standing(
 ) -> Result<()> {
     connection.execute(
         "INSERT INTO job_machine (job, machine, state, step_index, frozen, begun_at, begun_disk, contact_at, problem,
-             asks_person, chosen_disk, cancel_requested, results, started_at, ended_at, given_at, given_disk)
+             asks_person, chosen_disk, cancel_requested, results, started_at, ended_at, given_at, given_disk,
+             given_session, begun_session, writing)
          VALUES (:job, :machine, :state, :step_index, :frozen, :begun_at, :begun_disk, :contact_at, :problem,
-             :asks_person, :chosen_disk, :cancel_requested, :results, :started_at, :ended_at, :given_at, :given_disk)
+             :asks_person, :chosen_disk, :cancel_requested, :results, :started_at, :ended_at, :given_at, :given_disk,
+             :given_session, :begun_session, :writing)
          ON CONFLICT (job, machine) DO UPDATE SET state = :state, step_index = :step_index, frozen = :frozen,
              begun_at = :begun_at, begun_disk = :begun_disk, contact_at = :contact_at, problem = :problem,
              asks_person = :asks_person, chosen_disk = :chosen_disk, cancel_requested = :cancel_requested,
              results = :results, started_at = :started_at, ended_at = :ended_at,
-             given_at = :given_at, given_disk = :given_disk,
+             given_at = :given_at, given_disk = :given_disk, given_session = :given_session,
+             begun_session = :begun_session, writing = :writing,
              progress = iif(:begun_at IS NULL, NULL, progress)",
         named_params! {
             ":job": job.to_string(),
@@ -236,6 +245,9 @@ pub(crate) fn save_standing(
             ":begun_disk": json_text(standing.begun.as_ref().and_then(|begun| begun.disk.as_ref()))?,
             ":given_at": standing.given.as_ref().map(|given| given.at.0),
             ":given_disk": json_text(standing.given.as_ref().and_then(|given| given.disk.as_ref()))?,
+            ":given_session": session_text(standing.given.as_ref()),
+            ":begun_session": session_text(standing.begun.as_ref()),
+            ":writing": standing.begun.as_ref().is_some_and(|begun| begun.writing),
             ":contact_at": standing.contact_at.0,
             ":problem": json_text(standing.problem.as_ref())?,
             ":asks_person": standing.asks_person,
@@ -274,6 +286,10 @@ pub(crate) fn load_job(connection: &Connection, id: JobId) -> Result<Option<JobR
         created_by,
         counts,
     }))
+}
+
+fn session_text(begun: Option<&super::Begun>) -> Option<String> {
+    begun?.session.map(|session| session.to_string())
 }
 
 fn json_text<T: Serialize>(value: Option<&T>) -> Result<Option<String>> {

@@ -15,7 +15,9 @@
 //!
 //! Rules that keep data:
 //! - A step that writes starts once. It resumes by itself only on the same machine and disk, at most [`RESUME_WITHIN`]
-//!   after the agent's last word; later it has failed and a person has to say what happens.
+//!   after the agent's last word; later it has failed and a person has to say what happens. If the clock was set back and
+//!   the machine was started anew, nobody knows how long that was: it is later.
+//! - Which start of the machine a step began in is told by the agent's session, never by times.
 //! - It starts only when the agent's own facts are those of the machine that the job was made for.
 //! - A final state stays, but for a person's retry of what failed. A report that comes late or twice changes nothing.
 
@@ -29,6 +31,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long after the agent's last word a writing step still resumes by itself.
 pub const RESUME_WITHIN: Duration = Duration::from_secs(2 * 60 * 60);
@@ -71,6 +74,10 @@ pub struct Begun {
     pub at: Time,
     /// On which disk, if it works on one.
     pub disk: Option<DiskIdentity>,
+    /// In which session: each start of the machine brings one of its own. `None` for what began before that was kept.
+    pub session: Option<Uuid>,
+    /// Its agent has said that it writes from now on.
+    pub writing: bool,
 }
 
 /// What a machine that asks shall do.
@@ -120,8 +127,8 @@ impl Standing {
         }
     }
 
-    /// The machine's agent asks what to do.
-    pub fn ask(&mut self, steps: &[Step], facts: &MachineFacts, now: Time) -> Next {
+    /// The machine's agent asks what to do, in the session given.
+    pub fn ask(&mut self, steps: &[Step], facts: &MachineFacts, session: Uuid, now: Time) -> Next {
         if self.state.is_final() {
             return Next::Over;
         }
@@ -132,7 +139,7 @@ impl Standing {
             self.end(JobState::Done, None, now);
             return Next::Over;
         };
-        let silence = now.since(self.contact_at);
+        let silence = now.elapsed_since(self.contact_at);
         self.contact_at = now;
         self.given = None;
         if self.cancel_requested {
@@ -148,9 +155,11 @@ impl Standing {
             (_, Step::PowerOff) => self.pass(steps, Next::PowerOff, now),
             (Some(begun), _) => {
                 let begun = begun.clone();
+                // Within one start of the machine nobody else had the disk, whatever became of the clock.
+                let silence = silence.or((begun.session == Some(session)).then_some(Duration::ZERO));
                 self.resume(step, &begun, facts, silence, now)
             }
-            (None, _) => self.begin(step, facts, now),
+            (None, _) => self.begin(step, facts, session, now),
         }
     }
 
@@ -166,6 +175,18 @@ impl Standing {
         self.contact_at = now;
         self.begun = Some(Begun { at: now, ..given });
         self.started_at.get_or_insert(now);
+        true
+    }
+
+    /// The agent says that from now on it writes. Whether it may.
+    pub fn start_writing(&mut self, step_index: u32, now: Time) -> bool {
+        if !self.may_go_on(step_index) {
+            return false;
+        }
+        self.contact_at = now;
+        if let Some(begun) = &mut self.begun {
+            begun.writing = true;
+        }
         true
     }
 
@@ -286,7 +307,7 @@ impl Standing {
         true
     }
 
-    fn begin(&mut self, step: &Step, facts: &MachineFacts, now: Time) -> Next {
+    fn begin(&mut self, step: &Step, facts: &MachineFacts, session: Uuid, now: Time) -> Next {
         let mut step = step.clone();
         let mut target = None;
         if let Step::Capture { disk, .. } | Step::Restore { disk, .. } = &mut step {
@@ -318,6 +339,8 @@ impl Standing {
         self.given = Some(Begun {
             at: now,
             disk: target,
+            session: Some(session),
+            writing: false,
         });
         Next::Run {
             step_index: self.step_index,
@@ -331,7 +354,7 @@ impl Standing {
         step: &Step,
         begun: &Begun,
         facts: &MachineFacts,
-        silence: Duration,
+        silence: Option<Duration>,
         now: Time,
     ) -> Next {
         let mut step = step.clone();
@@ -350,8 +373,12 @@ impl Standing {
             *disk = named;
         }
         if step.writes() {
-            if silence > RESUME_WITHIN {
-                self.end(JobState::Failed, Some(silent()), now);
+            let too_late = match silence {
+                Some(silence) => (silence > RESUME_WITHIN).then(silent),
+                None => Some(clock_set_back()),
+            };
+            if too_late.is_some() {
+                self.end(JobState::Failed, too_late, now);
                 return Next::Over;
             }
             let unchanged = begun
@@ -438,9 +465,20 @@ fn cancelled() -> Problem {
 }
 
 fn silent() -> Problem {
+    too_late("the machine was silent for more than two hours while its disk was being written")
+}
+
+fn clock_set_back() -> Problem {
+    too_late(
+        "the machine was started anew while its disk was being written, and the appliance's clock was set back: nobody can \
+         tell for how long the machine was silent",
+    )
+}
+
+fn too_late(title: &str) -> Problem {
     Problem::new(
         "resume-too-late",
-        "the machine was silent for more than two hours while its disk was being written",
+        title,
         "look at the machine; when it is still the right one with the right disk, try again",
     )
 }
@@ -455,7 +493,7 @@ fn disk_gone() -> Problem {
 
 fn several_disks(count: usize) -> Problem {
     Problem::new(
-        "disk-ambiguous",
+        Problem::DISK_AMBIGUOUS,
         format!("{count} disks could be meant and none was named"),
         "choose one of them",
     )
@@ -464,12 +502,12 @@ fn several_disks(count: usize) -> Problem {
 fn no_disk(named: bool) -> Problem {
     match named {
         true => Problem::new(
-            "disk-missing",
+            Problem::DISK_MISSING,
             "the disk that was named is not in the machine",
             "put it back, or choose one of the disks that are there",
         ),
         false => Problem::new(
-            "disk-missing",
+            Problem::DISK_MISSING,
             "the machine shows no internal disk",
             "check its cables and the storage mode of its firmware (AHCI, not RAID), or choose a USB disk by name",
         ),

@@ -329,10 +329,8 @@ impl Catalog {
                 };
                 let before = standing.clone();
                 if standing.tick(&steps, writing.now) {
-                    let progress = load_job_machine(connection, job, machine)?.and_then(|row| row.progress);
                     if standing.state == JobState::Failed {
-                        let target = before.begun.as_ref().and_then(|begun| begun.disk.as_ref());
-                        leave_half_written(writing, machine, target, progress.as_ref())?;
+                        leave_half_written(writing, machine, before.begun.as_ref())?;
                     }
                     save_standing(connection, job, machine, &standing)?;
                     note(writing, job, machine);

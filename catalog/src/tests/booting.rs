@@ -136,6 +136,60 @@ fn a_step_that_goes_on_after_another_start_of_the_machine_says_so() {
 }
 
 #[test]
+fn no_clock_decides_which_start_of_the_machine_a_step_began_in() {
+    let mut site = Site::new();
+    let first = site.hello(1, true);
+    let job = site.job(first.machine, &[restore()]);
+    site.task(&site.session(&first));
+    site.progress(&site.session(&first), job, "comparing");
+    // A power cut; the appliance's clock is an hour slow until it has asked somebody for the time.
+    site.clock.advance(Duration::from_secs(60));
+    site.progress(&site.session(&first), job, "comparing");
+    site.catalog.tick().unwrap();
+    site.clock.set_back(Duration::from_secs(60 * 60));
+    site.kill_and_start();
+    let second = site.hello_when_silent(1);
+    site.clock.advance(Duration::from_secs(60 * 60));
+    let Task::Run(assignment) = site.task(&site.session(&second)) else {
+        panic!()
+    };
+    assert!(assignment.resumed && assignment.from_earlier_boot);
+    // A dead battery: hours are gone, or years, and nobody can tell.
+    let third = site.hello_when_silent(1);
+    site.clock.set_back(Duration::from_secs(3 * 60 * 60));
+    assert!(!matches!(site.task(&site.session(&third)), Task::Run(_)));
+    assert_eq!(site.state(job, first.machine), JobState::Failed);
+}
+
+#[test]
+fn what_an_agent_said_of_writing_is_told_after_a_power_cut() {
+    let mut site = Site::new();
+    let first = site.hello(1, true);
+    let job = site.job(first.machine, &[restore()]);
+    let session = site.session(&first);
+    site.task(&session);
+    site.progress(&session, job, "comparing");
+    let mark = |step_index| protocol::agent::WritingMark { job, step_index };
+    let has_written = |task| match task {
+        Task::Run(assignment) => assignment.has_written,
+        other => panic!("{other:?}"),
+    };
+    assert!(!has_written(site.task(&session)));
+    assert!(site.catalog.start_writing(&session, mark(1)).unwrap().cancelled);
+    assert!(!has_written(site.task(&session)));
+    assert!(!site.catalog.start_writing(&session, mark(0)).unwrap().cancelled);
+    site.kill_and_start();
+    let second = site.hello_when_silent(1);
+    assert!(has_written(site.task(&site.session(&second))));
+    site.catalog.cancel_job(job, &admin()).unwrap();
+    let session = site.session(&second);
+    assert!(
+        site.catalog.start_writing(&session, mark(0)).unwrap().cancelled,
+        "taken back before the first write"
+    );
+}
+
+#[test]
 fn a_step_that_was_handed_to_a_machine_without_power_begins_at_its_next_start() {
     let mut site = Site::new();
     let first = site.hello(1, true);
@@ -170,21 +224,26 @@ fn a_step_that_was_handed_to_a_machine_without_power_begins_at_its_next_start() 
 #[test]
 fn a_failure_leaves_its_words_cut_to_size_and_a_half_written_disk_waits_in_the_agent() {
     let site = Site::new();
-    for (number, phase, plan) in [
+    for (number, writes, plan) in [
         (
             1,
-            "writing",
+            true,
             BootPlan::Agent {
                 reason: AgentReason::NothingBootable,
             },
         ),
-        (2, "comparing", LOCAL),
+        (2, false, LOCAL),
     ] {
         let welcome = site.hello(number, true);
         let session = site.session(&welcome);
         let job = site.job(welcome.machine, &[restore()]);
         site.task(&session);
-        site.progress(&session, job, phase);
+        // An error while the old tables are taken away comes before any progress of writing.
+        site.progress(&session, job, "comparing");
+        if writes {
+            let mark = protocol::agent::WritingMark { job, step_index: 0 };
+            site.catalog.start_writing(&session, mark).unwrap();
+        }
         site.report(&session, job, 0, failed()).unwrap();
         let row = site.catalog.job_machine(job, welcome.machine).unwrap().unwrap();
         assert_eq!(row.standing.problem, Some(Problem::new("readerror", "a b", "")));
@@ -232,6 +291,42 @@ fn a_usb_adapter_that_goes_from_machine_to_machine_starts_no_circle() {
     assert_eq!(site.catalog.plan(&with_uuid), LOCAL);
     assert_eq!(site.boot(9), LOCAL, "the firmware named the UUID moments before");
     assert!(site.catalog.machine(welcome.machine).unwrap().is_some());
+}
+
+#[test]
+fn a_machine_in_conflict_twice_has_one_record() {
+    let site = Site::new();
+    let (a, b) = (site.hello(1, true).machine, site.hello(2, true).machine);
+    // A's UUID and B's adapter.
+    let come = || {
+        let token = site.catalog.boot_token(&boot_facts(2)).unwrap();
+        let mut mixed = hello(2, true, token);
+        mixed.facts.smbios.uuid = facts(1, true).smbios.uuid;
+        mixed.facts.disks = facts(9, true).disks;
+        site.catalog.hello(&mixed).unwrap()
+    };
+    let job = site.job(b, &[restore()]);
+    let first = come();
+    assert!(first.machine != a && first.machine != b && !first.warnings.is_empty());
+    let mine = site.job(first.machine, &[restore()]);
+    site.clock.advance(Duration::from_secs(3600));
+    let second = come();
+    assert_eq!(second.machine, first.machine);
+    let Task::Run(assignment) = site.task(&site.session(&second)) else {
+        panic!()
+    };
+    assert_eq!(assignment.job, mine);
+    assert_eq!(site.state(job, b), JobState::Queued);
+    let mut named = boot_facts(2);
+    named.uuid = facts(1, true).smbios.uuid;
+    site.clock.advance(Duration::from_secs(3600));
+    assert_eq!(
+        site.catalog.plan(&named),
+        BootPlan::Agent {
+            reason: AgentReason::Job
+        },
+        "both signs together lead to its own record"
+    );
 }
 
 #[test]

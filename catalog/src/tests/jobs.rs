@@ -11,6 +11,8 @@ fn a_writing_step_that_was_silent_for_two_hours_fails_and_progress_then_stops_th
     site.task(&session);
     site.clock.advance(Duration::from_secs(7000));
     assert!(!site.progress(&session, job, "writing"));
+    let mark = protocol::agent::WritingMark { job, step_index: 0 };
+    assert!(!site.catalog.start_writing(&session, mark).unwrap().cancelled);
     site.catalog.tick().unwrap();
     site.clock.advance(Duration::from_secs(7000));
     site.catalog.tick().unwrap();

@@ -68,6 +68,54 @@ fn a_new_session_of_a_machine_ends_the_old_one() {
 }
 
 #[test]
+fn a_hello_with_a_machines_signs_does_not_end_the_session_of_its_agent_at_work() {
+    let mut site = Site::new();
+    let welcome = site.hello(1, true);
+    let session = site.session(&welcome);
+    let job = site.job(welcome.machine, &[restore()]);
+    site.task(&session);
+    site.progress(&session, job, "writing");
+    let token = site.catalog.boot_token(&boot_facts(1)).unwrap();
+    let stranger = || site.catalog.hello(&hello(1, true, token.clone()));
+    let error = stranger().unwrap_err();
+    assert_eq!(
+        (error.code(), error.kind()),
+        (Problem::AGENT_AT_WORK, ErrorKind::Conflict)
+    );
+    assert!(!site.progress(&site.session(&welcome), job, "writing"));
+    for _ in 0..3 {
+        site.clock.advance(Duration::from_secs(19));
+        assert_eq!(stranger().unwrap_err().code(), Problem::AGENT_AT_WORK);
+        assert!(!site.progress(&site.session(&welcome), job, "writing"));
+    }
+    // The appliance was down for longer than that: its agents come back first.
+    site.clock.advance(Duration::from_secs(60));
+    site.kill_and_start();
+    let come = |site: &Site| site.catalog.hello(&hello(1, true, token.clone()));
+    assert_eq!(come(&site).unwrap_err().code(), Problem::AGENT_AT_WORK);
+    site.clock.advance(Duration::from_secs(20));
+    assert_eq!(
+        come(&site).unwrap().machine,
+        welcome.machine,
+        "a machine that was restarted gets in, with the same token"
+    );
+    assert!(site.catalog.authenticate(&welcome.session_key).is_err());
+}
+
+#[test]
+fn a_job_that_was_taken_back_keeps_nobody_out() {
+    let site = Site::new();
+    let welcome = site.hello(1, true);
+    let session = site.session(&welcome);
+    let job = site.job(welcome.machine, &[restore()]);
+    site.task(&session);
+    site.progress(&session, job, "writing");
+    site.catalog.cancel_job(job, &admin()).unwrap();
+    site.hello(1, true);
+    assert!(site.catalog.authenticate(&welcome.session_key).is_err());
+}
+
+#[test]
 fn a_final_report_brings_a_new_key_and_may_be_repeated_with_the_old_one() {
     let mut site = Site::new();
     let welcome = site.hello(1, false);

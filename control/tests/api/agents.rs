@@ -6,9 +6,10 @@ use protocol::agent::AGENT_PROTOCOL;
 use serde_json::json;
 use std::time::Duration;
 
-const CALLS: [(Method, &str); 6] = [
+const CALLS: [(Method, &str); 7] = [
     (Method::GET, "/agent/v1/task"),
     (Method::POST, "/agent/v1/progress"),
+    (Method::POST, "/agent/v1/writing"),
     (Method::POST, "/agent/v1/report"),
     (Method::GET, "/agent/v1/depot/root"),
     (Method::POST, "/agent/v1/depot/frames"),
@@ -70,6 +71,35 @@ async fn a_boot_token_is_exchanged_once_in_time_and_by_its_own_machine() {
 }
 
 #[tokio::test]
+async fn while_an_agent_is_at_work_nobody_else_takes_its_machine() {
+    let site = Site::new().await;
+    let (key, machine) = site.enter(1, false).await;
+    let key = crate::work::capture(&site, &key, &machine, "m").await;
+    let restore = json!({ "kind": "restore", "master": { "name": "m" } });
+    let job = crate::work::job(&site, &machine, restore).await;
+    site.task(&key).await.is(200);
+    let write = |key: String, step_index: u32| {
+        let mark = json!({ "job": job, "step_index": step_index }).to_string();
+        let site = &site;
+        async move {
+            site.agent(Some(&key), Method::POST, "/agent/v1/writing", mark.into_bytes())
+                .await
+                .is(200)
+                .json()["cancelled"]
+                .clone()
+        }
+    };
+    assert_eq!(write(key.clone(), 1).await, json!(true), "not its step");
+    assert_eq!(write(key, 0).await, json!(false));
+    let token = site.token(1);
+    site.hello(&hello(1, false, token.clone()))
+        .await
+        .is_problem(409, "agent-at-work");
+    site.clock.advance(Duration::from_secs(20));
+    site.hello(&hello(1, false, token)).await.is(200);
+}
+
+#[tokio::test]
 async fn of_two_agents_with_one_token_one_is_let_in() {
     let site = Site::new().await;
     let (one, two) = (hello(1, true, site.token(1)), hello(1, true, site.token(1)));
@@ -119,6 +149,7 @@ async fn a_key_opens_only_its_own_machines_job() {
         "running",
         "whoever asks the depot works on it"
     );
+    site.clock.advance(Duration::from_secs(20));
     let (again, same) = site.enter(2, false).await;
     assert_eq!(same, machine_b);
     site.task(&key_b).await.is_problem(401, "no-session");

@@ -114,6 +114,49 @@ fn nothing_differs_nothing_written() {
     );
 }
 
+/// Counts how often it is told that a restore has compared, and may forbid the rest.
+struct Gate<'a> {
+    target: &'a RecordingDisk,
+    forbids: bool,
+    told: AtomicU64,
+}
+
+impl Progress for Gate<'_> {
+    fn report(&self, phase: Phase, _done: u64, _total: u64) {
+        let has_compared = self.told.load(Ordering::Relaxed) > 0;
+        assert_eq!(has_compared, phase != Phase::Comparing, "{phase:?}");
+    }
+
+    fn compared(&self) -> Result<()> {
+        assert_eq!(self.target.writes(), 0);
+        self.told.fetch_add(1, Ordering::Relaxed);
+        match self.forbids {
+            true => Err(Error::new(ErrorKind::Cancelled, "no")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn whoever_watches_is_told_once_before_the_first_write_and_may_forbid_it() {
+    let master = master_disk();
+    let store = captured(&master);
+    for content in [other_disk(), vec![0; master.len()], master.clone()] {
+        for forbids in [true, false] {
+            let target = RecordingDisk::new(content.clone());
+            let gate = Gate {
+                target: &target,
+                forbids,
+                told: AtomicU64::new(0),
+            };
+            let outcome = restore(&store, &target, &newest(&store), &gate);
+            assert_eq!(gate.told.load(Ordering::Relaxed), 1);
+            assert_eq!(outcome.is_err(), forbids);
+            assert!(is_whole(&target.bytes(), &master) || forbids && target.bytes() == content);
+        }
+    }
+}
+
 #[test]
 fn only_what_differs_is_fetched_and_written() {
     let master = master_disk();

@@ -96,13 +96,13 @@ pub fn wrong_disk(stage: &mut Stage) -> Result<()> {
     stage.compare(&stage.master_disk("A1", Table::Gpt)?, &chosen, Table::Gpt)
 }
 
-/// The master's last partition does not fit: refused with the figures, evidence kept, nothing written.
+/// The master's last partition does not fit: refused with the figures, evidence kept (the disk is one that tells how it
+/// feels), nothing written.
 pub fn too_small(stage: &mut Stage) -> Result<()> {
     let disk = stage.blank_disk("SMALL", 2 * GIB)?;
     let appliance = stage.start_seeded_appliance()?.0;
     let administrator = appliance.administrator();
-    let mut machine =
-        stage.plug_in(Parts::new("b", Firmware::Bios, 2).with_disk(Bus::Virtio, disk.clone()))?;
+    let mut machine = stage.plug_in(Parts::new("b", Firmware::Bios, 2).with_disk(Bus::Nvme, disk.clone()))?;
     stage.boot_to_ready(&mut machine)?;
     let id = administrator.machine_id(machine.parts().mac())?;
     let job = administrator.create_job(&id, &restore_steps(seed::MASTER))?;
@@ -132,14 +132,20 @@ pub fn too_small(stage: &mut Stage) -> Result<()> {
         "the scenario itself is wrong: the disk is large enough"
     );
     let evidence = administrator.show(&format!("/jobs/{job}/machines/{id}/evidence"))?;
-    for part in ["log", "dmesg"] {
+    for (part, words) in [
+        ("log", "the target has"),
+        ("dmesg", "Linux version"),
+        ("smart", "degrees C"),
+        ("screen", "amorce: ready"),
+    ] {
         let text = evidence[part].as_str().unwrap_or_default();
         ensure!(
-            !text.is_empty(),
-            "the failure left no {part}: {}",
-            shortened(&evidence)
+            text.contains(words),
+            "the failure left no {words:?} in its {part}: {}",
+            shortened(&evidence[part])
         );
     }
+    stage.say(evidence["smart"].as_str().unwrap_or_default().trim_end());
     Ok(())
 }
 

@@ -13,6 +13,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::time::Duration;
 
+/// How long an agent that is ready may take to ask for work and to say what it was told.
+const WORK: Duration = Duration::from_secs(60);
+
 /// A job waits for B. Another machine comes with B's adapter: what DHCP sees is B, what the agent finds is not. It gets a
 /// record and a warning of its own, and nothing on it is written.
 pub fn wrong_machine(stage: &mut Stage) -> Result<()> {
@@ -52,18 +55,15 @@ pub fn wrong_machine(stage: &mut Stage) -> Result<()> {
         "the other machine is warned about: {}",
         record["warnings"]
     ));
-    // Long enough for an agent that waits to have asked for work.
-    let still = wait_until(
-        "the other machine has asked for work",
-        Duration::from_secs(90),
-        || {
-            let text = c.console().text()?;
-            Ok(text.contains("amorce: ready").then_some(()))
-        },
-    );
-    if still.is_err() {
-        stage.say("the other machine never became ready");
-    }
+    c.wait_for("amorce: ready", READY)?;
+    // Said when it has asked for work and got none.
+    wait_until("the other machine waits for a job", WORK, || {
+        let text = c.console().text()?;
+        Ok(["waiting for a job", "en attente d'une t"]
+            .iter()
+            .any(|words| text.contains(words))
+            .then_some(()))
+    })?;
     let row = administrator.job_row(&job)?;
     ensure!(
         row["state"] == "queued",

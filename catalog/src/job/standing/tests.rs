@@ -81,10 +81,15 @@ fn needs_person() -> Outcome {
 }
 
 const HOUR: i64 = 3_600_000;
+const FIRST_BOOT: Uuid = Uuid::from_u128(1);
+const SECOND_BOOT: Uuid = Uuid::from_u128(2);
 
 /// The agent asks, gets its answer and sets to work.
 fn set_to_work(job: &mut Standing, steps: &[Step], facts: &MachineFacts, now: Time) {
-    assert!(matches!(job.ask(steps, facts, now), Next::Run { .. }), "{job:?}");
+    assert!(
+        matches!(job.ask(steps, facts, FIRST_BOOT, now), Next::Run { .. }),
+        "{job:?}"
+    );
     assert!(job.start(job.step_index, now));
 }
 
@@ -99,7 +104,7 @@ fn a_restore_runs_reboots_and_is_done() {
             disk: Some(named), ..
         },
         resumed: false,
-    } = job.ask(&steps, &facts, Time(1))
+    } = job.ask(&steps, &facts, FIRST_BOOT, Time(1))
     else {
         panic!("{job:?}")
     };
@@ -111,10 +116,10 @@ fn a_restore_runs_reboots_and_is_done() {
     assert!(job.start(0, Time(1)));
     job.report(&steps, 0, done(), Time(2)).unwrap();
     assert_eq!(job.state, JobState::Running);
-    assert_eq!(job.ask(&steps, &facts, Time(3)), Next::Reboot);
+    assert_eq!(job.ask(&steps, &facts, FIRST_BOOT, Time(3)), Next::Reboot);
     assert_eq!((job.state, job.results.len()), (JobState::Done, 2));
     job.report(&steps, 0, done(), Time(4)).unwrap();
-    assert_eq!(job.ask(&steps, &facts, Time(5)), Next::Over);
+    assert_eq!(job.ask(&steps, &facts, FIRST_BOOT, Time(5)), Next::Over);
 }
 
 #[test]
@@ -124,11 +129,14 @@ fn a_begun_restore_resumes_within_two_hours_and_not_later() {
     let mut job = standing();
     set_to_work(&mut job, &steps, &facts, Time(0));
     assert!(matches!(
-        job.ask(&steps, &facts, Time(2 * HOUR)),
+        job.ask(&steps, &facts, FIRST_BOOT, Time(2 * HOUR)),
         Next::Run { resumed: true, .. }
     ));
     let mut late = job.clone();
-    assert_eq!(late.ask(&steps, &facts, Time(4 * HOUR + 1)), Next::Over);
+    assert_eq!(
+        late.ask(&steps, &facts, FIRST_BOOT, Time(4 * HOUR + 1)),
+        Next::Over
+    );
     assert_eq!(
         (late.state, late.problem.as_ref().unwrap().code.as_str()),
         (JobState::Failed, "resume-too-late")
@@ -137,15 +145,52 @@ fn a_begun_restore_resumes_within_two_hours_and_not_later() {
     assert!(job.tick(&steps, Time(4 * HOUR + 1)));
     assert_eq!(job.state, JobState::Failed);
     assert_eq!(
-        job.ask(&steps, &facts, Time(5 * HOUR)),
+        job.ask(&steps, &facts, FIRST_BOOT, Time(5 * HOUR)),
         Next::Over,
         "nothing starts by itself any more"
     );
     assert!(job.retry(Identity::of(&facts), Time(6 * HOUR)));
     assert!(matches!(
-        job.ask(&steps, &facts, Time(6 * HOUR)),
+        job.ask(&steps, &facts, FIRST_BOOT, Time(6 * HOUR)),
         Next::Run { resumed: false, .. }
     ));
+}
+
+#[test]
+fn a_restore_does_not_resume_after_another_start_when_the_clock_was_set_back() {
+    let steps = [restore()];
+    let facts = facts(OURS, &["D1"]);
+    let mut job = standing();
+    set_to_work(&mut job, &steps, &facts, Time(9 * HOUR));
+    let mut same_boot = job.clone();
+    assert!(
+        matches!(
+            same_boot.ask(&steps, &facts, FIRST_BOOT, Time(8 * HOUR)),
+            Next::Run { resumed: true, .. }
+        ),
+        "another agent of the same start: nobody else had the disk"
+    );
+    assert_eq!(job.ask(&steps, &facts, SECOND_BOOT, Time(8 * HOUR)), Next::Over);
+    let problem = job.problem.as_ref().unwrap();
+    assert_eq!(
+        (job.state, problem.code.as_str()),
+        (JobState::Failed, "resume-too-late")
+    );
+    assert!(problem.title.contains("clock"), "{problem}");
+}
+
+#[test]
+fn a_step_that_was_taken_back_or_given_to_nobody_does_not_begin_to_write() {
+    let steps = [restore()];
+    let facts = facts(OURS, &["D1"]);
+    let mut job = standing();
+    job.ask(&steps, &facts, FIRST_BOOT, Time(0));
+    assert!(!job.start_writing(0, Time(1)), "only given");
+    assert!(job.start(0, Time(1)));
+    assert!(!job.start_writing(1, Time(2)), "another step");
+    assert!(job.start_writing(0, Time(2)) && job.begun.as_ref().unwrap().writing);
+    job.cancel(Time(3));
+    assert!(!job.start_writing(0, Time(4)));
 }
 
 #[test]
@@ -154,7 +199,7 @@ fn an_answer_that_reached_nobody_begins_nothing() {
     let ours = facts(OURS, &["D1"]);
     let mut job = standing();
     assert!(matches!(
-        job.ask(&steps, &ours, Time(1)),
+        job.ask(&steps, &ours, FIRST_BOOT, Time(1)),
         Next::Run { resumed: false, .. }
     ));
     assert_eq!(
@@ -175,7 +220,7 @@ fn an_answer_that_reached_nobody_begins_nothing() {
     );
     // The machine lost its power and comes back much later: for it the step begins anew.
     assert!(matches!(
-        job.ask(&steps, &ours, Time(9 * HOUR)),
+        job.ask(&steps, &ours, FIRST_BOOT, Time(9 * HOUR)),
         Next::Run { resumed: false, .. }
     ));
     assert!(
@@ -185,7 +230,7 @@ fn an_answer_that_reached_nobody_begins_nothing() {
     assert!(job.start(0, Time(9 * HOUR + 5)));
     assert_eq!(job.begun.as_ref().map(|begun| begun.at), Some(Time(9 * HOUR + 5)));
     assert!(matches!(
-        job.ask(&steps, &ours, Time(10 * HOUR)),
+        job.ask(&steps, &ours, FIRST_BOOT, Time(10 * HOUR)),
         Next::Run { resumed: true, .. }
     ));
 }
@@ -194,7 +239,7 @@ fn an_answer_that_reached_nobody_begins_nothing() {
 fn a_report_is_a_sign_of_work_too() {
     let steps = [restore()];
     let mut job = standing();
-    job.ask(&steps, &facts(OURS, &["D1"]), Time(0));
+    job.ask(&steps, &facts(OURS, &["D1"]), FIRST_BOOT, Time(0));
     job.report(&steps, 0, done(), Time(1)).unwrap();
     assert_eq!((job.state, job.started_at), (JobState::Done, Some(Time(1))));
 }
@@ -208,7 +253,7 @@ fn a_silent_capture_is_queued_again_because_nothing_is_half_written() {
     assert!(job.tick(&steps, Time(3 * HOUR)));
     assert_eq!(job.state, JobState::Queued);
     assert!(matches!(
-        job.ask(&steps, &facts, Time(4 * HOUR)),
+        job.ask(&steps, &facts, FIRST_BOOT, Time(4 * HOUR)),
         Next::Run { .. }
     ));
 }
@@ -219,7 +264,7 @@ fn a_restore_does_not_resume_on_another_disk_or_machine() {
     for other in [facts(OURS, &["D2"]), facts(OTHERS, &["D1"]), facts(OURS, &[])] {
         let mut job = standing();
         set_to_work(&mut job, &steps, &facts(OURS, &["D1"]), Time(0));
-        assert_eq!(job.ask(&steps, &other, Time(1)), Next::Over);
+        assert_eq!(job.ask(&steps, &other, FIRST_BOOT, Time(1)), Next::Over);
         assert_eq!(job.state, JobState::Failed);
     }
 }
@@ -229,7 +274,7 @@ fn a_restore_waits_when_the_machine_is_not_as_the_job_knew_it() {
     let steps = [restore()];
     for other in [facts(OURS, &["D2"]), facts(OTHERS, &["D1"])] {
         let mut job = standing();
-        assert_eq!(job.ask(&steps, &other, Time(0)), Next::Wait);
+        assert_eq!(job.ask(&steps, &other, FIRST_BOOT, Time(0)), Next::Wait);
         assert_eq!(
             (job.state, job.problem.as_ref().unwrap().code.as_str()),
             (JobState::Waiting, "machine-changed")
@@ -238,7 +283,10 @@ fn a_restore_waits_when_the_machine_is_not_as_the_job_knew_it() {
             job.retry(Identity::of(&other), Time(1)),
             "a person's word goes for the machine as it is now"
         );
-        assert!(matches!(job.ask(&steps, &other, Time(2)), Next::Run { .. }));
+        assert!(matches!(
+            job.ask(&steps, &other, FIRST_BOOT, Time(2)),
+            Next::Run { .. }
+        ));
     }
 }
 
@@ -247,7 +295,7 @@ fn several_disks_wait_for_a_person_and_the_chosen_one_is_taken() {
     let steps = [restore()];
     let facts = facts(OURS, &["D1", "D2"]);
     let mut job = Standing::new(Identity::of(&facts), Time(0));
-    assert_eq!(job.ask(&steps, &facts, Time(0)), Next::Wait);
+    assert_eq!(job.ask(&steps, &facts, FIRST_BOOT, Time(0)), Next::Wait);
     assert_eq!(job.problem.as_ref().unwrap().code, "disk-ambiguous");
     assert!(job.choose_disk(facts.disks[1].identity.clone(), Identity::of(&facts), Time(1)));
     let Next::Run {
@@ -255,7 +303,7 @@ fn several_disks_wait_for_a_person_and_the_chosen_one_is_taken() {
             disk: Some(named), ..
         },
         ..
-    } = job.ask(&steps, &facts, Time(2))
+    } = job.ask(&steps, &facts, FIRST_BOOT, Time(2))
     else {
         panic!("{job:?}")
     };
@@ -272,11 +320,14 @@ fn what_asks_for_a_person_waits_until_one_speaks() {
     let steps = [restore()];
     let facts = facts(OURS, &["D1"]);
     let mut job = standing();
-    job.ask(&steps, &facts, Time(0));
+    job.ask(&steps, &facts, FIRST_BOOT, Time(0));
     job.report(&steps, 0, needs_person(), Time(1)).unwrap();
-    assert_eq!(job.ask(&steps, &facts, Time(2)), Next::Wait);
+    assert_eq!(job.ask(&steps, &facts, FIRST_BOOT, Time(2)), Next::Wait);
     assert!(job.retry(Identity::of(&facts), Time(3)));
-    assert!(matches!(job.ask(&steps, &facts, Time(4)), Next::Run { .. }));
+    assert!(matches!(
+        job.ask(&steps, &facts, FIRST_BOOT, Time(4)),
+        Next::Run { .. }
+    ));
 }
 
 #[test]
@@ -303,7 +354,7 @@ fn a_report_of_the_future_is_refused_and_one_of_the_past_changes_nothing() {
     let facts = facts(OURS, &["D1"]);
     let mut job = standing();
     assert_eq!(job.report(&steps, 1, done(), Time(0)), Err(ReportRefused));
-    job.ask(&steps, &facts, Time(0));
+    job.ask(&steps, &facts, FIRST_BOOT, Time(0));
     job.report(&steps, 0, done(), Time(1)).unwrap();
     let before = job.clone();
     job.report(&steps, 0, failed(), Time(2)).unwrap();
@@ -312,7 +363,8 @@ fn a_report_of_the_future_is_refused_and_one_of_the_past_changes_nothing() {
 
 #[derive(Clone, Debug)]
 enum Event {
-    Ask { uuid: u128, disk: usize },
+    Ask { uuid: u128, disk: usize, session: Uuid },
+    Write { step: u32 },
     Start { step: u32 },
     Report { step: u32, outcome: u8 },
     Cancel,
@@ -323,7 +375,9 @@ enum Event {
 
 fn events() -> impl Strategy<Value = Vec<(Event, i64)>> {
     let event = prop_oneof![
-        4 => (prop_oneof![5 => Just(OURS), 1 => Just(OTHERS)], 0_usize..3).prop_map(|(uuid, disk)| Event::Ask { uuid, disk }),
+        4 => (prop_oneof![5 => Just(OURS), 1 => Just(OTHERS)], 0_usize..3, prop_oneof![Just(FIRST_BOOT), Just(SECOND_BOOT)])
+            .prop_map(|(uuid, disk, session)| Event::Ask { uuid, disk, session }),
+        2 => (0_u32..3).prop_map(|step| Event::Write { step }),
         4 => (0_u32..3).prop_map(|step| Event::Start { step }),
         4 => (0_u32..4, 0_u8..3).prop_map(|(step, outcome)| Event::Report { step, outcome }),
         1 => Just(Event::Cancel),
@@ -331,7 +385,13 @@ fn events() -> impl Strategy<Value = Vec<(Event, i64)>> {
         1 => (0_usize..2).prop_map(Event::Choose),
         1 => Just(Event::Tick),
     ];
-    proptest::collection::vec((event, prop_oneof![6 => 0..HOUR / 10, 1 => 0..5 * HOUR]), 0..40)
+    proptest::collection::vec(
+        (
+            event,
+            prop_oneof![6 => 0..HOUR / 10, 1 => 0..5 * HOUR, 1 => -5 * HOUR..0],
+        ),
+        0..40,
+    )
 }
 
 fn plans() -> impl Strategy<Value = Vec<Step>> {
@@ -364,9 +424,9 @@ proptest! {
             now = Time(now.0 + wait);
             let before = job.clone();
             match event {
-                Event::Ask { uuid, disk } => {
+                Event::Ask { uuid, disk, session } => {
                     let facts = facts(uuid, &choices[disk]);
-                    let next = job.ask(&steps, &facts, now);
+                    let next = job.ask(&steps, &facts, session, now);
                     if let Next::Run { step_index, step, resumed } = next {
                         prop_assert!(!before.state.is_final());
                         prop_assert!(job.is_in_hand());
@@ -376,7 +436,11 @@ proptest! {
                             let Step::Restore { disk: Some(target), .. } = &step else { panic!("unnamed disk") };
                             prop_assert!(job.frozen.differences(&Identity::of(&facts), target).is_empty());
                             if resumed {
-                                prop_assert!(now.since(last_contact) <= RESUME_WITHIN);
+                                let begun = before.begun.as_ref().unwrap();
+                                match now.elapsed_since(last_contact) {
+                                    Some(silence) => prop_assert!(silence <= RESUME_WITHIN),
+                                    None => prop_assert_eq!(begun.session, Some(session), "the clock was set back"),
+                                }
                                 prop_assert_eq!(&begun_on, &Some(target.clone()));
                             } else {
                                 begun_on = Some(target.clone());
@@ -393,6 +457,12 @@ proptest! {
                         last_contact = now;
                         prop_assert!(before.given.is_some() && before.begun.is_none());
                     }
+                }
+                Event::Write { step } => {
+                    let may_write = job.start_writing(step, now);
+                    prop_assert_eq!(may_write, before.may_go_on(step));
+                    prop_assert_eq!(may_write, job.begun.as_ref().is_some_and(|begun| begun.writing && step == job.step_index && !job.cancel_requested));
+                    if may_write { last_contact = now; }
                 }
                 Event::Report { step, outcome } => {
                     if step == before.step_index && before.given.is_some() {

@@ -103,6 +103,23 @@ impl Attention {
         }
     }
 
+    /// A call, or `None` as soon as nobody wants to wait for it any more. What can be answered at once is.
+    pub async fn unless<T>(call: impl Future<Output = T>, gives_up: impl Fn() -> bool) -> Option<T> {
+        let given_up = async {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                if gives_up() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            result = call => Some(result),
+            () = given_up => None,
+        }
+    }
+
     /// A call, or `None` if somebody asks for the machine's own disk meanwhile.
     pub async fn unless_local_boot<T>(&self, call: impl Future<Output = T>) -> Option<T> {
         let asked = async {
@@ -118,5 +135,30 @@ impl Attention {
             result = call => Some(result),
             () = asked => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_waited_for_until_nobody_wants_to_any_more() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let wait = |call: bool, gives_up: bool| {
+            runtime.block_on(async {
+                let never = std::future::pending::<u8>();
+                match call {
+                    true => Attention::unless(async { 7 }, || gives_up).await,
+                    false => Attention::unless(never, || gives_up).await,
+                }
+            })
+        };
+        assert_eq!(wait(false, true), None);
+        assert_eq!(wait(true, true), Some(7), "what is answered at once counts");
+        assert_eq!(wait(true, false), Some(7));
     }
 }

@@ -17,6 +17,7 @@ mod session;
 mod settle;
 mod step;
 mod watch;
+mod writing;
 
 use crate::{
     disk, machine, module, network, process,
@@ -25,14 +26,17 @@ use crate::{
 use attention::Attention;
 use depot::client::{CallError, Connection, Retry};
 use protocol::{
-    MacAddr,
+    MacAddr, Problem,
     agent::{Assignment, Outcome, ReportReply, StepReport, Task},
     cmdline::AgentCommandLine,
     job::Step,
     machine::MachineFacts,
 };
 use session::Session;
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
 use tokio::runtime::Runtime;
 
 /// So long may devices take to settle before we go on without those that have not.
@@ -50,6 +54,10 @@ const TASK_WAIT_SECONDS: u32 = 25;
 /// Before the same question is asked again after an answer that we do not follow.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 const BEFORE_RESTART: Duration = Duration::from_secs(15);
+/// A report that can go at once goes before anybody leaves.
+const REPORT_PATIENCE: Duration = Duration::from_secs(2);
+/// How often we knock while the appliance still hears the agent of the machine's last start.
+const KNOCK_AGAIN: Duration = Duration::from_secs(3);
 
 /// Runs as the agent. Ends only with the machine's session; if it cannot work, the process ends and is started again.
 pub fn run() -> ! {
@@ -76,6 +84,7 @@ pub fn run() -> ! {
         command_line,
         runtime,
         attention,
+        may_leave: Arc::new(AtomicBool::new(true)),
     };
     agent.work()
 }
@@ -97,6 +106,8 @@ struct Agent {
     command_line: AgentCommandLine,
     runtime: Runtime,
     attention: Attention,
+    /// No disk is half-written: whoever stands there may leave for the machine's own.
+    may_leave: Arc<AtomicBool>,
 }
 
 impl Agent {
@@ -114,7 +125,7 @@ impl Agent {
         // Without this the cryptographic library would say on the screen, in its own words, that it waits.
         process::await_randomness();
         screen::say(&fill(words().calling, &[&self.command_line.agent.to_string()]));
-        let _watcher = outage::watch(self.connection.clone());
+        let _watcher = outage::watch(self.connection.clone(), self.may_leave.clone());
         let (session, facts) = self.begin_session();
         self.send_kept_report(&session);
         self.serve(session, &facts)
@@ -179,6 +190,7 @@ impl Agent {
 
     fn hello(&self, facts: &MachineFacts) -> Session {
         let words = words();
+        let mut told = false;
         loop {
             let hello = session::hello(&self.command_line, facts);
             let call = self
@@ -189,6 +201,13 @@ impl Agent {
                 Some(Ok(reply)) => return Session::begin(reply, facts),
                 Some(Err(error)) => error,
             };
+            if is_at_work(&error) {
+                if !std::mem::replace(&mut told, true) {
+                    screen::say(&fill(words.waiting, &[&error.to_string()]));
+                }
+                self.attention.wait_for_retry(KNOCK_AGAIN);
+                continue;
+            }
             match error.status() {
                 // The token is used up or forgotten: the next boot brings another.
                 Some(401 | 403 | 409) => self.end_session(words, &error),
@@ -337,7 +356,13 @@ impl Agent {
                 report,
                 Retry::UntilAnswered,
             );
-            match self.runtime.block_on(call) {
+            let asked = Instant::now();
+            let sent = self.runtime.block_on(Attention::unless(call, || {
+                asked.elapsed() > REPORT_PATIENCE && self.wants_to_leave()
+            }));
+            // The disk tells at the next start what became of the step.
+            let Some(sent) = sent else { leave_for_disk(words()) };
+            match sent {
                 Ok(reply) => break session.followed_by(reply.and_then(|reply| reply.session_key)),
                 Err(error) => {
                     screen::say(&fill(words().no_answer, &[&error.to_string()]));
@@ -357,6 +382,11 @@ impl Agent {
             screen::say(&error.to_string());
         }
         session
+    }
+
+    /// The appliance does not answer, and somebody has asked for the machine's own disk.
+    fn wants_to_leave(&self) -> bool {
+        self.attention.wants_local_boot() && self.connection.outage().is_some()
     }
 
     /// The appliance knows us no more: only another boot brings another token.
@@ -431,6 +461,11 @@ fn power_off(words: &screen::Words) -> ! {
 fn stay() -> ! {
     std::thread::sleep(Duration::from_secs(60));
     std::process::exit(1)
+}
+
+/// Whether the appliance heard another agent of this machine just now: after a restart that was ourselves.
+fn is_at_work(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(problem) if problem.code == Problem::AGENT_AT_WORK)
 }
 
 /// Whether the appliance has answered a report, in whatever words. One that fails inside, or another one at its address,

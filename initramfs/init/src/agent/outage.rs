@@ -25,8 +25,8 @@ impl Drop for Watcher {
     }
 }
 
-/// Watches the connection.
-pub fn watch(connection: Connection) -> Watcher {
+/// Watches the connection. The keys are offered only while `may_leave`.
+pub fn watch(connection: Connection, may_leave: Arc<AtomicBool>) -> Watcher {
     let ended = Arc::new(AtomicBool::new(false));
     let watched = ended.clone();
     let thread = std::thread::Builder::new().name("outage".into()).spawn(move || {
@@ -44,7 +44,9 @@ pub fn watch(connection: Connection) -> Watcher {
                     let long = since.get_or_insert_with(Instant::now).elapsed() > WORTH_TELLING;
                     if long && told.is_none_or(|at| at.elapsed() > TELL_AGAIN) {
                         screen::say(&fill(words().no_answer, &[&why]));
-                        screen::say(words().keys);
+                        if may_leave.load(Ordering::Relaxed) {
+                            screen::say(words().keys);
+                        }
                         told = Some(Instant::now());
                     }
                 }

@@ -1,12 +1,14 @@
-//! A restore that was begun before the machine's last start: what became of it, only the disk can tell.
+//! A restore that was begun and had compared before the machine's last start: what became of it, only the disk can tell.
 //!
 //! The engine takes both partition tables away before it writes anything else, and puts them back last of all:
 //!
-//! | table | differs from the master | so |
-//! | --- | --- | --- |
-//! | none | | it was cut in the middle: it goes on |
-//! | there | nothing | it had ended and its report was lost: it is done |
-//! | there | something | it had ended and somebody has used the disk since, or it had not begun to write: a person decides |
+//! | the master | table on the disk | differs | so |
+//! | --- | --- | --- | --- |
+//! | has a table | none | | it was cut in the middle: it goes on |
+//! | | there, or a damaged one | nothing | it had ended and its report was lost: it is done |
+//! | | | something | it had ended and somebody has used the disk since: a person decides |
+//! | has none that can be trusted | | nothing | it had ended and its report was lost: it is done |
+//! | | | something | it was cut, or it had ended and the disk was used: nobody can tell, a person decides |
 
 use imager::{
     Error, ErrorKind, Result,
@@ -17,6 +19,7 @@ use imager::{
     restore::{RestoreOptions, Restored, restore},
     target::Target,
 };
+use protocol::manifest::TableKind;
 use std::{
     ops::Range,
     sync::atomic::{AtomicBool, Ordering},
@@ -29,8 +32,8 @@ pub enum Settled {
     Cut,
     /// It had ended: the disk holds the master. Nothing was written.
     Ended(Box<Restored>),
-    /// The disk has a partition table and is not the master. Nothing was written.
-    Used,
+    /// The disk is neither the master nor surely what a cut leaves: it may have been used since. Nothing was written.
+    Unclear,
 }
 
 /// Finds out, without writing.
@@ -43,8 +46,9 @@ pub fn settle(
     options: &RestoreOptions,
     progress: &dyn Progress,
 ) -> Result<Settled> {
+    let master = options.key.open(&source.root(&options.master)?)?;
     let layout = read_table(&target, target.sector_size())?;
-    if !matches!(layout.table, Table::Gpt(_) | Table::Mbr(_)) {
+    if master.table != TableKind::None && layout.table == Table::None {
         return Ok(Settled::Cut);
     }
     let untouched = Untouched {
@@ -53,7 +57,7 @@ pub fn settle(
     };
     match restore(source, &untouched, options, progress) {
         Ok(restored) => Ok(Settled::Ended(Box::new(restored))),
-        Err(_) if untouched.differs.load(Ordering::Relaxed) => Ok(Settled::Used),
+        Err(_) if untouched.differs.load(Ordering::Relaxed) => Ok(Settled::Unclear),
         Err(error) => Err(error),
     }
 }
@@ -125,34 +129,80 @@ mod tests {
         disk
     }
 
-    #[test]
-    fn a_disk_that_somebody_used_after_its_restore_is_not_written_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::init(&folder.path().join("store")).unwrap();
-        let master = disk();
-        let options = CaptureOptions::new("m".parse().unwrap());
-        capture(&&master[..], &store, &options, &Unwatched).unwrap();
-        let name: MasterRef = "m@1".parse().unwrap();
-        let options = RestoreOptions::new(name, store.public_key());
-        let path = folder.path().join("disk");
-        let settled = |content: &[u8]| {
+    /// A store with `master` as its first master, and a way to settle a restore of it that left `content` on a disk.
+    struct Case {
+        folder: tempfile::TempDir,
+        store: Store,
+        options: RestoreOptions,
+    }
+
+    impl Case {
+        fn of(master: &[u8]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::init(&folder.path().join("store")).unwrap();
+            let options = CaptureOptions::new("m".parse().unwrap());
+            capture(&master, &store, &options, &Unwatched).unwrap();
+            let name: MasterRef = "m@1".parse().unwrap();
+            let options = RestoreOptions::new(name, store.public_key());
+            Self {
+                folder,
+                store,
+                options,
+            }
+        }
+
+        fn settled(&self, content: &[u8]) -> Settled {
+            let path = self.folder.path().join("disk");
             std::fs::write(&path, content).unwrap();
             let target = TargetDisk::open(&path, content.len() as u64, 512).unwrap();
-            let settled = settle(&store, &target, &options, &Unwatched).unwrap();
+            let settled = settle(&self.store, &target, &self.options, &Unwatched).unwrap();
             assert!(std::fs::read(&path).unwrap() == content, "it was written to");
             settled
-        };
-        assert!(
-            matches!(settled(&master), Settled::Ended(restored) if restored.counts.bytes_written == 0),
-            "only its report was lost"
-        );
+        }
+    }
+
+    fn has_ended(settled: &Settled) -> bool {
+        matches!(settled, Settled::Ended(restored) if restored.counts.bytes_written == 0)
+    }
+
+    #[test]
+    fn a_disk_that_somebody_used_after_its_restore_is_not_written_again() {
+        let master = disk();
+        let case = Case::of(&master);
+        assert!(has_ended(&case.settled(&master)), "only its report was lost");
         let mut used = master.clone();
         used[3 << 20] ^= 1;
-        assert!(matches!(settled(&used), Settled::Used));
+        assert!(matches!(case.settled(&used), Settled::Unclear));
+        let mut damaged = used.clone();
+        // An extended partition that leads nowhere: a table is there, and it cannot be trusted.
+        damaged[450] = 0x05;
+        assert!(matches!(
+            read_table(&&damaged[..], 512).unwrap().table,
+            Table::Damaged { .. }
+        ));
+        assert!(
+            matches!(case.settled(&damaged), Settled::Unclear),
+            "no cut leaves a damaged table"
+        );
         used[..512].fill(0);
         assert!(
-            matches!(settled(&used), Settled::Cut),
+            matches!(case.settled(&used), Settled::Cut),
             "the table goes first and comes last"
         );
+    }
+
+    #[test]
+    fn a_master_without_a_table_is_not_written_over_a_disk_that_may_have_been_used() {
+        let mut bare = disk();
+        bare[..512].fill(0);
+        let mut damaged = disk();
+        damaged[450] = 0x05;
+        for master in [bare, damaged] {
+            let case = Case::of(&master);
+            assert!(has_ended(&case.settled(&master)), "only its report was lost");
+            let mut used = master.clone();
+            used[3 << 20] ^= 1;
+            assert!(matches!(case.settled(&used), Settled::Unclear));
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! One step: which disk, the engine on a thread of its own, progress meanwhile, and what came of it.
 
 use super::{
-    Agent, evidence, figures,
+    Agent,
+    attention::Attention,
+    evidence, figures, leave_for_disk,
     session::Session,
     settle::{Settled, settle},
     watch::{Rate, Watch},
+    writing::Marking,
 };
 use crate::{
     disk, efi, machine, process,
@@ -25,7 +28,10 @@ use protocol::{
     job::{ReadBack, Step, StepResult},
     machine::Firmware,
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 /// At most twice a second.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
@@ -49,6 +55,7 @@ pub fn name(step: &Step) -> String {
 pub fn run(agent: &Agent, session: &Session, assignment: &Assignment) -> Outcome {
     let watch = Watch::default();
     let cancel = Cancel::new();
+    let mut leaves = false;
     let connection = agent.connection.with_cancel(&cancel);
     let result = std::thread::scope(|scope| {
         let work = || execute(agent, session, assignment, &connection, &watch);
@@ -71,6 +78,10 @@ pub fn run(agent: &Agent, session: &Session, assignment: &Assignment) -> Outcome
                 watch.cancel();
                 cancel.cancel();
             }
+            if !leaves && agent.wants_to_leave() && watch.leave() {
+                leaves = true;
+                cancel.cancel();
+            }
             std::thread::sleep(LOOK);
         }
         worker.join().unwrap_or_else(|_| {
@@ -82,6 +93,10 @@ pub fn run(agent: &Agent, session: &Session, assignment: &Assignment) -> Outcome
             )))
         })
     });
+    if leaves && result.is_err() {
+        leave_for_disk(words());
+    }
+    agent.may_leave.store(true, Ordering::Relaxed);
     let bytes_memory = process::peak_memory();
     screen::log(&format!(
         "{} of memory used at most",
@@ -145,9 +160,15 @@ fn execute(
                 disk: disk.as_ref(),
                 master,
                 read_back: *read_back,
-                from_earlier_boot: assignment.from_earlier_boot,
+                is_unsettled: assignment.from_earlier_boot && assignment.has_written,
             };
-            execute_restore(agent, session, &wish, connection, watch)
+            let marking = Marking {
+                agent,
+                assignment,
+                connection,
+                watch,
+            };
+            execute_restore(session, &wish, &marking)
         }
         Step::Inspect => {
             let facts = machine::look(agent.command_line.mac);
@@ -193,16 +214,14 @@ struct Wish<'a> {
     disk: Option<&'a DiskIdentity>,
     master: &'a MasterRef,
     read_back: ReadBack,
-    from_earlier_boot: bool,
+    /// It may have written before the machine's last start.
+    is_unsettled: bool,
 }
 
-fn execute_restore(
-    agent: &Agent,
-    session: &Session,
-    wish: &Wish<'_>,
-    connection: &Connection,
-    watch: &Watch,
-) -> Result<StepResult, Stop> {
+fn execute_restore(session: &Session, wish: &Wish<'_>, marking: &Marking<'_>) -> Result<StepResult, Stop> {
+    let Marking {
+        agent, connection, ..
+    } = *marking;
     let chosen = choose(wish.disk)?;
     if chosen.read_only {
         let title = format!("{} is write-protected", describe(&chosen));
@@ -222,14 +241,14 @@ fn execute_restore(
             chosen.identity.size.get(),
             chosen.sector_size,
         )?;
-        let settled = match wish.from_earlier_boot {
-            true => settle(&depot, &target, &options, watch)?,
+        let settled = match wish.is_unsettled {
+            true => settle(&depot, &target, &options, marking.watch)?,
             false => Settled::Cut,
         };
         match settled {
             Settled::Ended(restored) => *restored,
-            Settled::Cut => restore(&depot, &target, &options, watch)?,
-            Settled::Used => return Err(Stop::NeedsPerson(used_since(&chosen))),
+            Settled::Cut => restore(&depot, &target, &options, marking)?,
+            Settled::Unclear => return Err(Stop::NeedsPerson(used_since(&chosen))),
         }
     };
     let counts = restored.counts;
@@ -256,10 +275,10 @@ fn used_since(disk: &DiskFacts) -> Problem {
     Problem::new(
         "disk-used-since",
         format!(
-            "the restore was begun before the machine's last start; since then {} has a partition table again and is not the master",
+            "the restore had begun to write before the machine's last start; what {} holds now is neither the master nor surely what a cut restore leaves",
             describe(disk)
         ),
-        "look whether the machine's own system is the right one: then cancel the job; else try again, and the disk is written",
+        "somebody may have used it since: if what is on it is right, cancel the job; else try again, and the disk is written",
     )
 }
 
@@ -327,13 +346,13 @@ fn choose(wanted: Option<&DiskIdentity>) -> Result<DiskFacts, Stop> {
         ))),
         DiskChoice::Chosen(found) => Ok(found.clone()),
         DiskChoice::Ambiguous(found) => Err(Stop::NeedsPerson(Problem::new(
-            "several-disks",
+            Problem::DISK_AMBIGUOUS,
             format!("several disks could be meant: {}", list(&mut found.into_iter())),
             "choose one on the job's page",
         ))),
         DiskChoice::Missing => Err(Stop::NeedsPerson(match wanted {
             Some(_) => Problem::new(
-                "disk-missing",
+                Problem::DISK_MISSING,
                 format!(
                     "the disk that the job names is not in this machine; there are: {}",
                     list(&mut disks.iter())
@@ -341,7 +360,7 @@ fn choose(wanted: Option<&DiskIdentity>) -> Result<DiskFacts, Stop> {
                 "choose another on the job's page, or plug it in and restart the machine",
             ),
             None => Problem::new(
-                "no-disk",
+                Problem::DISK_MISSING,
                 format!(
                     "no disk of this machine may be taken without being named; there are: {}",
                     list(&mut disks.iter())
@@ -420,7 +439,12 @@ impl Telling {
             &report,
             Retry::UntilAnswered,
         );
-        match agent.runtime.block_on(call) {
+        // While nothing is written, whoever asks for the disk need not wait for the appliance.
+        let gives_up = || !watch.writes() && agent.wants_to_leave();
+        let Some(told) = agent.runtime.block_on(Attention::unless(call, gives_up)) else {
+            return false;
+        };
+        match told {
             Ok(reply) => reply.is_some_and(|reply| reply.cancelled),
             Err(error) => {
                 screen::log(&format!("progress: {error}"));

@@ -18,6 +18,7 @@ const WINDOW: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Watch {
     cancelled: AtomicBool,
+    writes: Mutex<bool>,
     state: Mutex<State>,
 }
 
@@ -47,6 +48,32 @@ impl Watch {
     /// Asks the engine to stop at the next safe point.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks the engine to stop, unless it has begun to write: nobody leaves half a disk. Whether it was asked.
+    pub fn leave(&self) -> bool {
+        let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*writes {
+            self.cancel();
+        }
+        !*writes
+    }
+
+    /// The engine writes from now on.
+    ///
+    /// # Errors
+    /// [`imager::ErrorKind::Cancelled`] when it was asked to stop.
+    pub fn start_writing(&self) -> imager::Result<()> {
+        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_cancelled()?;
+        *writes = true;
+        Ok(())
+    }
+
+    /// Whether the engine has begun to write.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        *self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Phase, bytes done, bytes in all.
@@ -118,6 +145,17 @@ mod tests {
         let progress = rate.progress(("writing", 300, 1000), at(21));
         assert_eq!((progress.bytes_per_second, progress.seconds_left), (10, Some(70)));
         assert_eq!(rate.progress(("checking", 5, 1000), at(22)).seconds_left, None);
+    }
+
+    #[test]
+    fn whoever_wants_to_leave_stops_a_step_that_does_not_write_yet_and_no_other() {
+        let left = Watch::default();
+        assert!(left.leave());
+        assert!(left.start_writing().is_err() && !left.writes());
+        let writing = Watch::default();
+        writing.start_writing().unwrap();
+        assert!(!writing.leave() && writing.writes());
+        assert!(writing.check_cancelled().is_ok());
     }
 
     #[test]
