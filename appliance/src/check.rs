@@ -2,10 +2,13 @@
 
 use crate::{
     configuration::{Configuration, ServeArguments},
-    interface,
+    interface, wiring,
 };
 use anyhow::{Result, bail};
-use bootd::doctor::{self, Weight};
+use bootd::{
+    dhcp::pool::Subnet,
+    doctor::{self, Weight},
+};
 use catalog::Catalog;
 use std::{
     io::ErrorKind,
@@ -28,8 +31,9 @@ pub fn run(arguments: ServeArguments) -> Result<()> {
     check_boot_files(&configuration, &mut findings);
     check_catalog(&configuration, &mut findings);
     check_ports(&configuration, &mut findings);
+    let pools = check_pools(&configuration, &mut findings);
     for name in &configuration.interfaces {
-        check_network(name, &mut findings);
+        check_network(name, &pools, &mut findings);
     }
     match findings.bad {
         0 => {
@@ -98,15 +102,54 @@ fn check_catalog(configuration: &Configuration, findings: &mut Findings) {
     }
 }
 
+/// Where we would give addresses ourselves.
+fn check_pools(configuration: &Configuration, findings: &mut Findings) -> Vec<Subnet> {
+    let pools = if configuration.pools.is_empty() {
+        let path = configuration.catalog();
+        // A catalog that is not there or cannot be read was told above.
+        let found = path.exists().then(|| Catalog::examine(&path).ok()).flatten();
+        found.map(|found| found.address_pools).unwrap_or_default()
+    } else {
+        configuration.pools.clone()
+    };
+    let subnets = wiring::addresses::subnets(&pools).unwrap_or_else(|error| {
+        findings.bad(format!("{error:#}"));
+        Vec::new()
+    });
+    for subnet in &subnets {
+        findings.good(format!(
+            "addresses of {} are given from {} to {}, with {} reserved",
+            subnet.network,
+            subnet.first,
+            subnet.last,
+            subnet.reservations.len()
+        ));
+        let is_near = configuration.interfaces.iter().any(|name| {
+            let own = doctor::own_addresses(name).unwrap_or_default();
+            own.iter().any(|address| subnet.network.contains(*address))
+        });
+        if !is_near {
+            findings.note(format!(
+                "no interface has an address in {}: only relays can ask for it, and whether another DHCP server is there cannot be seen",
+                subnet.network
+            ));
+        }
+    }
+    subnets
+}
+
 /// What machines on the network hear when they look for servers.
-fn check_network(interface: &str, findings: &mut Findings) {
+fn check_network(interface: &str, pools: &[Subnet], findings: &mut Findings) {
     /// Slow DHCP servers first look whether an address is free.
     const PATIENCE: Duration = Duration::from_secs(4);
     let asked =
         doctor::own_addresses(interface).and_then(|own| Ok((doctor::collect(interface, PATIENCE)?, own)));
     match asked {
         Ok((offers, own)) => {
-            for finding in doctor::diagnose(&offers, &own) {
+            let gives = own
+                .iter()
+                .any(|address| pools.iter().any(|pool| pool.network.contains(*address)));
+            for finding in doctor::diagnose(&offers, &own, gives) {
                 let text = format!("on {interface}, {finding}");
                 match finding.weight {
                     Weight::Good => findings.good(text),
@@ -124,7 +167,7 @@ fn check_network(interface: &str, findings: &mut Findings) {
 /// Whether each port could be had. A port that is taken is only a note: the appliance itself may be running.
 fn check_ports(configuration: &Configuration, findings: &mut Findings) {
     let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-    for (port, purpose) in [(67, "DHCP proxy"), (4011, "boot server"), (69, "TFTP")] {
+    for (port, purpose) in [(67, "DHCP"), (4011, "boot server"), (69, "TFTP")] {
         report_port(
             &format!("UDP port {port} ({purpose})"),
             UdpSocket::bind(any(port)).map(drop),

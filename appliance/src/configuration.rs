@@ -10,9 +10,25 @@
 //! admin_key = "/etc/amorce/page.key"
 //! metrics_token = "…"      # optional: /metrics answers to this bearer token only
 //! kernel_words = "quiet"   # optional: added to the agent's kernel command line
+//!
+//! [[pools]]                # optional: addresses of our own, only for a network without a DHCP server
+//! network = "10.0.0.0/24"
+//! first = "10.0.0.100"
+//! last = "10.0.0.199"
+//! router = "10.0.0.1"      # optional, as everything below
+//! name_servers = ["10.0.0.1"]
+//! domain = "school.example"
+//! lease_minutes = 60
+//! authoritative = true     # refuse what belongs to another network, give again what we have forgotten
+//! [[pools.reservations]]
+//! address = "10.0.0.10"
+//! mac = "52:54:00:12:34:56"    # or uuid = "…", or identifier = "…" (DHCP option 61, hexadecimal)
 //! ```
+//!
+//! Pools in the file count more than those in the site's settings.
 
 use anyhow::{Context, Result, bail};
+use catalog::AddressPool;
 use clap::Args;
 use serde::Deserialize;
 use std::{
@@ -89,6 +105,7 @@ struct File {
     admin_key: Option<PathBuf>,
     metrics_token: Option<String>,
     kernel_words: Option<String>,
+    pools: Vec<AddressPool>,
 }
 
 /// The whole configuration, checked.
@@ -103,6 +120,8 @@ pub struct Configuration {
     pub admin_certificate: Option<(PathBuf, PathBuf)>,
     pub metrics_token: Option<String>,
     pub kernel_words: Vec<String>,
+    /// Networks in which we give addresses, as the file names them.
+    pub pools: Vec<AddressPool>,
 }
 
 impl Configuration {
@@ -144,6 +163,7 @@ impl Configuration {
                 .split_ascii_whitespace()
                 .map(str::to_owned)
                 .collect(),
+            pools: file.pools,
         })
     }
 

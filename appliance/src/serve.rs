@@ -92,6 +92,7 @@ async fn serve(configuration: Configuration) -> Result<()> {
             ca: certificates.fingerprint(),
             boot_folder: configuration.boot(),
             extra_kernel_words: configuration.kernel_words.clone(),
+            pools: wiring::addresses::pools(&configuration, &catalog)?,
             ports: bootd::Ports::default(),
         },
         Arc::new(CatalogDecisions(catalog.clone())),

@@ -57,6 +57,7 @@ async fn main() -> anyhow::Result<()> {
         ca: CaFingerprint([0; 32]),
         boot_folder: boot_folder.into(),
         extra_kernel_words: Vec::new(),
+        pools: Vec::new(),
         ports: Ports::default(),
     };
     let stop = CancellationToken::new();

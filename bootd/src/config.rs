@@ -1,6 +1,6 @@
 //! What the boot services need to know before they start.
 
-use crate::error::ServeError;
+use crate::{dhcp::pool, error::ServeError};
 use protocol::{cmdline::CaFingerprint, dhcp};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -19,6 +19,8 @@ pub struct Config {
     pub boot_folder: PathBuf,
     /// More words for the agent's kernel, `nomodeset` for instance.
     pub extra_kernel_words: Vec<String>,
+    /// Networks in which the appliance gives addresses itself; none where the site has a DHCP server.
+    pub pools: Vec<pool::Subnet>,
     /// UDP ports; not the usual ones only in tests.
     pub ports: Ports,
 }
@@ -53,6 +55,7 @@ impl Config {
         if self.interfaces.is_empty() {
             return Err(ServeError::NoInterface);
         }
+        pool::check(&self.pools)?;
         match self.extra_kernel_words.iter().find(|word| !is_kernel_word(word)) {
             Some(word) => Err(ServeError::KernelWord {
                 word: word.escape_debug().to_string(),

@@ -1,6 +1,9 @@
 //! The seam between the boot services and whoever decides.
 
-use crate::{dhcp::shape::LearnedOffer, event::BootEvent};
+use crate::{
+    dhcp::{pool::Lease, shape::LearnedOffer},
+    event::BootEvent,
+};
 use protocol::boot::{BootFacts, BootPlan};
 
 /// Who decides what a machine boots. The appliance implements it on the catalog.
@@ -22,6 +25,23 @@ pub trait Decisions: Send + Sync + 'static {
 
     /// A kind of firmware goes on with another offer than most: to be kept. Must not block.
     fn learn_offer(&self, _learned: &LearnedOffer) {}
+
+    /// The addresses that were given, with who has them and until when; asked once, at the start.
+    ///
+    /// # Errors
+    /// In words: then no address is given.
+    fn leases(&self) -> Result<Vec<Lease>, DecisionError> {
+        Ok(Vec::new())
+    }
+
+    /// Keeps these instead of what was kept of their addresses: when this returns well, they survive a power cut. Called
+    /// on a thread that may block, for as many as have come together.
+    ///
+    /// # Errors
+    /// In words; the machines then get no address.
+    fn keep_leases(&self, _leases: &[Lease]) -> Result<(), DecisionError> {
+        Err(DecisionError("nobody keeps them here".into()))
+    }
 
     /// Something happened that belongs in a machine's transcript. Called from the services' own tasks: must not block.
     fn observe(&self, event: BootEvent);

@@ -105,29 +105,50 @@ pub fn own_addresses(interface: &str) -> io::Result<Vec<Ipv4Addr>> {
         .collect())
 }
 
-/// What these offers mean for machines on this network. `own` are the appliance's addresses there.
+/// Who else than we gives addresses, by these offers.
 #[must_use]
-pub fn diagnose(offers: &[Packet], own: &[Ipv4Addr]) -> Vec<Finding> {
+pub fn address_givers(offers: &[Packet], own: &[Ipv4Addr]) -> Vec<Ipv4Addr> {
+    let mut servers: Vec<Ipv4Addr> = offers
+        .iter()
+        .filter(|offer| !offer.your_address.is_unspecified())
+        .map(server_of)
+        .filter(|server| !own.contains(server))
+        .collect();
+    servers.sort();
+    servers.dedup();
+    servers
+}
+
+fn server_of(offer: &Packet) -> Ipv4Addr {
+    offer.server_identifier().unwrap_or(offer.next_server)
+}
+
+/// What these offers mean for machines on this network. `own` are the appliance's addresses there; `gives_addresses` is
+/// whether it shall give some itself.
+#[must_use]
+pub fn diagnose(offers: &[Packet], own: &[Ipv4Addr], gives_addresses: bool) -> Vec<Finding> {
     let mut findings = Vec::<Finding>::new();
     let mut add = |weight, text: String| {
         if !findings.iter().any(|finding| finding.text == text) {
             findings.push(Finding { weight, text });
         }
     };
-    let server_of = |offer: &Packet| offer.server_identifier().unwrap_or(offer.next_server);
     let others: Vec<(&Packet, Ipv4Addr)> = offers
         .iter()
         .map(|offer| (offer, server_of(offer)))
         .filter(|(_, server)| !own.contains(server))
         .collect();
-    let mut dhcp: Vec<Ipv4Addr> = others
-        .iter()
-        .filter(|(offer, _)| !offer.your_address.is_unspecified())
-        .map(|(_, server)| *server)
-        .collect();
-    dhcp.sort();
-    dhcp.dedup();
-    match &dhcp[..] {
+    match &address_givers(offers, own)[..] {
+        [] if gives_addresses => add(
+            Weight::Good,
+            "no other DHCP server answers: the appliance gives addresses here".into(),
+        ),
+        [server, ..] if gives_addresses => add(
+            Weight::Wrong,
+            format!(
+                "the DHCP server {server} answers where a pool is configured: the appliance will not start; remove the pool (it boots machines beside that server), or switch that server off"
+            ),
+        ),
         // A complete offer of ours has an address of theirs in it.
         [] if offers.iter().any(|offer| !offer.your_address.is_unspecified()) => {}
         [] => add(
@@ -228,7 +249,7 @@ mod tests {
     }
 
     fn said(offers: &[Packet]) -> Vec<(Weight, String)> {
-        let found = diagnose(offers, &[OWN]);
+        let found = diagnose(offers, &[OWN], false);
         found
             .into_iter()
             .map(|finding| (finding.weight, finding.text))
@@ -277,6 +298,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn where_the_appliance_gives_addresses_it_is_alone_or_does_not_start() {
+        let found = diagnose(&[offer(2, true)], &[OWN], true);
+        assert!(
+            found.iter().all(|finding| finding.weight == Weight::Good),
+            "{found:?}"
+        );
+        assert!(found[0].text.contains("gives addresses here"), "{found:?}");
+        let found = diagnose(&[offer(2, true), offer(7, true)], &[OWN], true);
+        assert_eq!(found[0].weight, Weight::Wrong);
+        assert!(found[0].text.contains("192.0.2.7"), "{found:?}");
+        assert_eq!(
+            address_givers(&[offer(9, false), offer(7, true)], &[OWN]),
+            [Ipv4Addr::new(192, 0, 2, 7)]
+        );
+    }
+
     proptest! {
         #[test]
         fn any_offers_are_survived(packets in prop::collection::vec(prop::collection::vec(any::<u8>(), 240..400), 0..5)) {
@@ -289,7 +327,7 @@ mod tests {
                     Packet::parse(&bytes).ok()
                 })
                 .collect();
-            let _ = diagnose(&offers, &[OWN]);
+            let _ = diagnose(&offers, &[OWN], false);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Why the boot services cannot start or go on. Each message names the thing and the remedy.
 
-use std::{io, path::PathBuf};
+use crate::{decision::DecisionError, dhcp::pool::PoolError};
+use std::{io, net::Ipv4Addr, path::PathBuf};
 
 /// Why the boot services cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,34 @@ pub enum ServeError {
         /// The word, escaped.
         word: String,
     },
+    /// An address pool that makes no sense.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// Two servers would give addresses by chance.
+    #[error(
+        "the DHCP server {server} answers on {interface}, where a pool is configured: machines would get addresses by \
+         chance; remove the pool (the appliance boots machines beside that server), or switch that server off"
+    )]
+    AnotherDhcpServer {
+        /// The interface.
+        interface: String,
+        /// The server that answered.
+        server: Ipv4Addr,
+    },
+    /// It could not be seen whether two servers would give addresses.
+    #[error(
+        "cannot look for other DHCP servers on {interface}, and no address is given without; stop what holds UDP port \
+         68 there, or remove the pool"
+    )]
+    Unseen {
+        /// The interface.
+        interface: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// Addresses that are in use would be given again.
+    #[error("cannot read which addresses were given: {0}")]
+    Leases(DecisionError),
     /// A template that was built into the program does not parse; a bug.
     #[error("boot script template")]
     Template(#[source] minijinja::Error),

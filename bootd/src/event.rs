@@ -1,6 +1,10 @@
 //! What happens while a machine boots, in plain words: the transcript that says at which step a boot stopped.
 
-use crate::{bsdp, dhcp::shape::Shape, tftp::EndReason};
+use crate::{
+    bsdp,
+    dhcp::{pool, shape::Shape},
+    tftp::EndReason,
+};
 use protocol::{
     MacAddr,
     boot::{AgentReason, BootPlan, LocalReason},
@@ -47,6 +51,8 @@ pub enum Happening {
         /// Whose address it is.
         dhcp_server: Ipv4Addr,
     },
+    /// A boot ROM asked for an address of the appliance's own pool.
+    Address(pool::Told),
     /// A boot ROM took an address from the network's own DHCP server.
     AddressTaken {
         /// Which server.
@@ -187,6 +193,7 @@ impl fmt::Display for Happening {
             ),
             Self::NotServed { why } => write!(f, "got no answer: {why}"),
             Self::NetBoot(told) => told.fmt(f),
+            Self::Address(told) => told.fmt(f),
             Self::Scripted { loader, plan } => {
                 let loader = match loader {
                     Loader::Ipxe => "iPXE",

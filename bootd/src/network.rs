@@ -4,8 +4,11 @@
 //! tells with each datagram (IP_PKTINFO) the address to answer from, so addresses may change while we run.
 
 mod beside;
+mod neighbours;
 
 use crate::error::ServeError;
+pub(crate) use neighbours::Neighbours;
+
 use beside::BesideSocket;
 use nix::{
     ifaddrs::getifaddrs,

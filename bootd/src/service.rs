@@ -7,6 +7,8 @@ use crate::{
     dhcp::{
         self,
         engine::{TFTP_FOLDER, X64_UEFI_LOADER},
+        pool::{self, Pool},
+        server::PoolAccess,
         shape::Shapes,
     },
     error::ServeError,
@@ -37,9 +39,11 @@ pub struct BootServices {
     interfaces: Vec<InterfaceSockets>,
     http: TcpListener,
     ports: Ports,
+    pool: Option<Pool>,
 }
 
 struct InterfaceSockets {
+    name: String,
     dhcp: InterfaceSocket,
     boot_server: InterfaceSocket,
     tftp: InterfaceSocket,
@@ -70,6 +74,7 @@ impl BootServices {
             path: folder.path().to_owned(),
             source,
         })?;
+        let pool = pool::open(&config, decisions.as_ref()).await?;
         let http_failed = |source| bind_error("TCP", config.http.port(), source);
         let http = TcpListener::bind(config.http).await.map_err(http_failed)?;
         let http_port = http.local_addr().map_err(http_failed)?.port();
@@ -79,7 +84,13 @@ impl BootServices {
             .iter()
             .map(|name| {
                 Ok(InterfaceSockets {
-                    dhcp: InterfaceSocket::bind_or_share(name, config.ports.dhcp)?,
+                    name: name.clone(),
+                    dhcp: if pool::covers(&config.pools, name) {
+                        // Who holds the port beside us is a DHCP server.
+                        InterfaceSocket::bind(name, config.ports.dhcp)?
+                    } else {
+                        InterfaceSocket::bind_or_share(name, config.ports.dhcp)?
+                    },
                     boot_server: InterfaceSocket::bind_or_share(name, config.ports.boot_server)?,
                     tftp: InterfaceSocket::bind(name, config.ports.tftp)?,
                 })
@@ -101,6 +112,7 @@ impl BootServices {
             interfaces,
             http,
             ports: config.ports,
+            pool,
         })
     }
 
@@ -130,17 +142,33 @@ impl BootServices {
     /// Answers until told to stop; transfers that run then are ended.
     pub async fn run(self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
+        let desk = self.pool.map(|pool| {
+            let (desk, ledger) = pool::Desk::open(Arc::clone(&self.shared), pool, self.ports.dhcp_client);
+            tasks.spawn(ledger);
+            desk
+        });
         for sockets in self.interfaces {
+            let access = desk.as_ref().map(|desk| {
+                let neighbours = pool::listen_on(&sockets.name).map(Arc::new);
+                if let Some(neighbours) = &neighbours {
+                    tasks.spawn(Arc::clone(desk).listen(Arc::clone(neighbours), stop.clone()));
+                }
+                PoolAccess {
+                    desk: Arc::clone(desk),
+                    neighbours,
+                }
+            });
             for (socket, port) in [
                 (sockets.dhcp, dhcp::engine::Port::Server),
                 (sockets.boot_server, dhcp::engine::Port::BootServer),
             ] {
                 let listener = dhcp::server::Listener {
                     shared: Arc::clone(&self.shared),
-                    socket,
+                    socket: Arc::new(socket),
                     port,
                     ports: self.ports,
                     merger: dhcp::merge::Merger::default(),
+                    pool: access.clone(),
                 };
                 tasks.spawn(listener.serve(stop.clone()));
             }
@@ -150,6 +178,8 @@ impl BootServices {
                 stop.clone(),
             ));
         }
+        // Leases are written down until nobody can give any more.
+        drop(desk);
         tasks.spawn(http::server::serve(self.shared, self.http, stop));
         tasks.close();
         tasks.wait().await;

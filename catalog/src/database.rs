@@ -13,11 +13,12 @@ use std::{
 };
 
 /// The schema's steps: the one at place N leads from version N to N + 1.
-pub(crate) const MIGRATIONS: [&str; 4] = [
+pub(crate) const MIGRATIONS: [&str; 5] = [
     include_str!("database/migrations/0001_first.sql"),
     include_str!("database/migrations/0002_boot.sql"),
     include_str!("database/migrations/0003_given.sql"),
     include_str!("database/migrations/0004_boot_of_step.sql"),
+    include_str!("database/migrations/0005_address.sql"),
 ];
 
 /// Marks the file as ours (`application_id`): "AmrC".
@@ -79,12 +80,14 @@ impl Database {
 }
 
 /// What is found in a catalog that is only looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Examination {
     /// Whether somebody administers the appliance.
     pub has_people: bool,
     /// Whether its schema is older than this program's; the next start brings it forward.
     pub is_older: bool,
+    /// Where the site lets the appliance give addresses.
+    pub address_pools: Vec<crate::AddressPool>,
 }
 
 /// Checks a file without changing a byte of it, also while an appliance has it open.
@@ -99,8 +102,14 @@ pub(crate) fn examine(path: &Path) -> Result<Examination> {
         && connection
             .prepare("SELECT 1 FROM user LIMIT 1")
             .and_then(|mut statement| statement.exists([]))?;
+    let address_pools = if version > 0 {
+        crate::boot::address_pools(&connection)?
+    } else {
+        Vec::new()
+    };
     Ok(Examination {
         has_people,
+        address_pools,
         is_older: version < MIGRATIONS.len(),
     })
 }

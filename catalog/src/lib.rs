@@ -19,7 +19,7 @@ mod time;
 
 pub use agent::{AgentSession, DepotRight, HeldTask, Welcome};
 pub use audit::AuditRow;
-pub use boot::{Boot, BootEntry, BootStep, FirmwareLesson};
+pub use boot::{AddressLease, AddressPool, Boot, BootEntry, BootStep, FirmwareLesson, ReservedAddress};
 pub use change::{Event, Subject};
 pub use database::Examination;
 pub use decision::decide;

@@ -10,11 +10,15 @@ use anyhow::{Context, Result, ensure};
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
 /// How long the program may take to answer on its listeners.
 const START: Duration = Duration::from_secs(60);
+
+/// A configuration file that a scenario may write into the data folder.
+pub const CONFIGURATION: &str = "amorce.toml";
 
 /// A data folder with boot files, and the program that is to serve it.
 pub struct Installation {
@@ -145,7 +149,33 @@ impl Installation {
         Ok((appliance, code))
     }
 
+    /// Starts the program where it is expected to refuse, and returns what it says.
+    ///
+    /// # Errors
+    /// It goes on.
+    pub fn start_and_be_refused(&self, network: &Network) -> Result<String> {
+        let mut process = self.launch(network)?;
+        wait_until("the appliance refuses to start", START, || {
+            Ok((!process.is_running()).then_some(()))
+        })?;
+        self.read_log()
+    }
+
+    /// What `amorce check` says.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn check(&self, network: &Network) -> Result<String> {
+        let mut command = self.command(network, "check");
+        let output = crate::process::finish(&mut command)?;
+        Ok(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    }
+
     fn launch(&self, network: &Network) -> Result<Process> {
+        Process::start("amorce", &self.command(network, "serve"), &self.log)
+    }
+
+    fn command(&self, network: &Network, what: &str) -> Command {
         // With the capabilities that the service unit leaves it, and no others.
         let mut command = network.on_server("setpriv");
         command
@@ -156,12 +186,17 @@ impl Installation {
                 "--",
             ])
             .arg(&self.amorce)
-            .args(["serve", "--interface", SERVER_INTERFACE, "--data"])
+            .args([what, "--interface", SERVER_INTERFACE, "--data"])
             .arg(&self.data);
+        // What a scenario wrote beside the data.
+        let configuration = self.data.join(CONFIGURATION);
+        if configuration.exists() {
+            command.arg("--config").arg(configuration);
+        }
         if network.has_second_interface() {
             command.args(["--interface", SECOND_INTERFACE]);
         }
-        Process::start("amorce", &command, &self.log)
+        command
     }
 
     fn wait_healthy(&self, network: &Network, process: &mut Process) -> Result<()> {

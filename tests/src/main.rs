@@ -6,6 +6,7 @@ mod attachment;
 mod bench;
 mod console;
 mod contents;
+mod crowd;
 mod demo;
 mod desktop;
 mod disk;
@@ -154,6 +155,7 @@ fn run() -> Result<bool> {
         cache,
         page,
         node,
+        full: matches!(command, Command::Run { full: true, .. }),
     };
     match command {
         Command::List => {

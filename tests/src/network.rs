@@ -200,6 +200,11 @@ impl Network {
         self.start_dnsmasq("dnsmasq-here", &command, evidence, "started")
     }
 
+    /// Ends the site's DHCP server: nobody gives addresses any more.
+    pub fn remove_dhcp(&mut self) {
+        self.dhcp.clear();
+    }
+
     /// A command that will run where the appliance lives.
     pub fn on_server(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         self.server.command(program.as_ref())

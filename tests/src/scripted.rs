@@ -17,6 +17,8 @@ use std::{
 
 /// How long offers are awaited.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long, where none may come.
+const SHORT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A boot ROM.
 #[derive(Clone, Copy, Debug)]
@@ -55,13 +57,57 @@ impl BootRom {
         inside(&network.segment_path(segment), move || self.ask(transaction))
     }
 
-    fn ask(self, transaction: u32) -> Result<Packet> {
+    /// Looks for servers once, and returns the first offer that has an address with it; none if none comes in time.
+    ///
+    /// # Errors
+    /// The network refuses.
+    pub fn look_for_address(
+        self,
+        network: &Network,
+        segment: Segment,
+        transaction: u32,
+    ) -> Result<Option<Packet>> {
+        inside(&network.segment_path(segment), move || {
+            let begin = Instant::now();
+            let socket = self.send(&self.question(MessageType::Discover, transaction))?;
+            receive(&socket, begin, SHORT_PATIENCE, |packet| {
+                packet.transaction == transaction
+                    && packet.mac() == Some(self.mac)
+                    && !packet.your_address.is_unspecified()
+            })
+        })
+    }
+
+    /// Takes an offer, inside of the machine's network, and returns the answer.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn accept(self, offer: &Packet) -> Result<Packet> {
+        let server = offer.server_identifier().context("the offer names no server")?;
+        let request = self
+            .question(MessageType::Request, offer.transaction)
+            .with(code::REQUESTED_ADDRESS, &offer.your_address.octets())
+            .with(code::SERVER_IDENTIFIER, &server.octets());
+        let begin = Instant::now();
+        let socket = self.send(&request)?;
+        let is_answer = |packet: &Packet| {
+            packet.transaction == offer.transaction && packet.message_type() != Some(MessageType::Offer)
+        };
+        receive(&socket, begin, PATIENCE, is_answer)?.context("the request is not answered")
+    }
+
+    fn question(self, kind: MessageType, transaction: u32) -> Packet {
         let class = format!("PXEClient:Arch:{:05}:UNDI:002001", self.architecture);
-        let mut discover = Packet::request(self.mac, transaction)
-            .with(code::MESSAGE_TYPE, &[MessageType::Discover.number()])
+        let mut packet = Packet::request(self.mac, transaction)
+            .with(code::MESSAGE_TYPE, &[kind.number()])
             .with(code::VENDOR_CLASS, class.as_bytes())
             .with(code::CLIENT_ARCHITECTURE, &self.architecture.to_be_bytes());
-        discover.set_broadcast(true);
+        packet.set_broadcast(true);
+        packet
+    }
+
+    /// Sends a question to everybody; the socket hears the answers.
+    fn send(self, packet: &Packet) -> Result<UdpSocket> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, CLIENT_PORT)).context("port 68 is taken")?;
         socket.set_broadcast(true).context("no broadcasts")?;
         // The bridge is the namespace's only network, so the broadcast goes out there.
@@ -73,31 +119,51 @@ impl BootRom {
         )
         .context("cannot bind to the bridge")?;
         socket
-            .send_to(&discover.encode(), everybody)
+            .send_to(&packet.encode(), everybody)
             .context("cannot ask")?;
+        Ok(socket)
+    }
+
+    fn ask(self, transaction: u32) -> Result<Packet> {
         let begin = Instant::now();
-        let mut buffer = [0; 2000];
-        loop {
-            let left = PATIENCE
-                .checked_sub(begin.elapsed())
-                .filter(|left| !left.is_zero());
-            socket.set_read_timeout(Some(left.context("no offer names a boot file")?))?;
-            let Ok((len, _)) = socket.recv_from(&mut buffer) else {
-                continue;
-            };
-            let Ok(packet) = Packet::parse(&buffer[..len]) else {
-                continue;
-            };
-            let ours = packet.operation == Operation::Reply
-                && packet.transaction == transaction
-                && packet.boot_file().is_some();
-            if ours && packet.your_address.is_unspecified() {
-                ensure!(
-                    packet.message_type() == Some(MessageType::Offer),
-                    "the answer is no offer"
-                );
-                return Ok(packet);
-            }
+        let socket = self.send(&self.question(MessageType::Discover, transaction))?;
+        let is_boot_offer = |packet: &Packet| {
+            packet.transaction == transaction
+                && packet.boot_file().is_some()
+                && packet.your_address.is_unspecified()
+        };
+        let offer =
+            receive(&socket, begin, PATIENCE, is_boot_offer)?.context("no offer names a boot file")?;
+        ensure!(
+            offer.message_type() == Some(MessageType::Offer),
+            "the answer is no offer"
+        );
+        Ok(offer)
+    }
+}
+
+/// The first reply that is what was asked for; none if none comes in time.
+fn receive(
+    socket: &UdpSocket,
+    begin: Instant,
+    patience: Duration,
+    is_it: impl Fn(&Packet) -> bool,
+) -> Result<Option<Packet>> {
+    let mut buffer = [0; 2000];
+    loop {
+        let left = patience
+            .checked_sub(begin.elapsed())
+            .filter(|left| !left.is_zero());
+        let Some(left) = left else { return Ok(None) };
+        socket.set_read_timeout(Some(left))?;
+        let Ok((len, _)) = socket.recv_from(&mut buffer) else {
+            continue;
+        };
+        if let Ok(packet) = Packet::parse(&buffer[..len])
+            && packet.operation == Operation::Reply
+            && is_it(&packet)
+        {
+            return Ok(Some(packet));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What every scenario stands on: a network, a place for disks, a place for evidence, and the built programs.
 
 use crate::{
-    appliance::Appliance,
+    appliance::{Appliance, Installation},
     contents::Contents,
     disk::Disk,
     machine::{Machine, Parts},
@@ -34,6 +34,8 @@ pub struct Tools {
     pub packages: PathBuf,
     /// Folder that is kept between runs.
     pub cache: PathBuf,
+    /// Whether there is time for what is too long for every day.
+    pub full: bool,
     /// The page's sources with its browser tests.
     pub page: PathBuf,
     /// The `node` program that runs them.
@@ -154,6 +156,14 @@ impl Stage {
             Appliance::install(&tools, self.scratch.path(), &self.evidence)?.start(&self.network)?;
         self.say("the appliance serves the newer kernel");
         Ok(appliance)
+    }
+
+    /// A data folder for an appliance that is started by the scenario itself.
+    ///
+    /// # Errors
+    /// See [`Appliance::install`].
+    pub fn install_appliance(&self) -> Result<Installation> {
+        Appliance::install(&self.tools, self.scratch.path(), &self.evidence)
     }
 
     /// The same as a person finds it: without an administrator, but with the code that makes one.

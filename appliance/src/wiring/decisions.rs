@@ -1,7 +1,14 @@
 //! What machines boot: the boot services ask, the catalog answers.
 
-use bootd::{BootEvent, DecisionError, Decisions, Happening, LearnedOffer, dhcp::shape, tftp::EndReason};
-use catalog::{BootStep, Catalog, FirmwareLesson};
+use bootd::{
+    BootEvent, DecisionError, Decisions, Happening, LearnedOffer,
+    dhcp::{
+        pool::{Lease, Moment, Told},
+        shape,
+    },
+    tftp::EndReason,
+};
+use catalog::{AddressLease, BootStep, Catalog, FirmwareLesson};
 use protocol::boot::{BootFacts, BootPlan};
 
 /// The boot services' view of the catalog.
@@ -52,6 +59,37 @@ impl Decisions for CatalogDecisions {
         });
     }
 
+    fn leases(&self) -> Result<Vec<Lease>, DecisionError> {
+        let kept = self.0.address_leases();
+        let kept = kept.map_err(|error| DecisionError(error.to_string()))?;
+        Ok(kept
+            .into_iter()
+            .filter_map(|kept| {
+                Some(Lease {
+                    address: kept.address,
+                    client: kept.client.parse().ok()?,
+                    host_name: kept.host_name,
+                    expires: Moment(kept.expires_at),
+                })
+            })
+            .collect())
+    }
+
+    fn keep_leases(&self, leases: &[Lease]) -> Result<(), DecisionError> {
+        let rows: Vec<AddressLease> = leases
+            .iter()
+            .map(|lease| AddressLease {
+                address: lease.address,
+                client: lease.client.to_string(),
+                host_name: lease.host_name.clone(),
+                expires_at: lease.expires.0,
+            })
+            .collect();
+        self.0
+            .keep_address_leases(&rows)
+            .map_err(|error| DecisionError(error.to_string()))
+    }
+
     fn observe(&self, event: BootEvent) {
         let BootEvent {
             mac,
@@ -65,7 +103,10 @@ impl Decisions for CatalogDecisions {
         let mac = mac.map(tracing::field::display);
         let address = address.map(tracing::field::display);
         match happening {
-            Happening::NoToken { .. } | Happening::NotServed { .. } => {
+            Happening::NoToken { .. }
+            | Happening::NotServed { .. }
+            | Happening::Address(Told::Full(_) | Told::Refused(_) | Told::Declined(_) | Told::Elsewhere(_)) =>
+            {
                 tracing::warn!(mac, address, "{happening}");
             }
             _ => tracing::info!(mac, address, "{happening}"),
@@ -79,6 +120,7 @@ fn step_of(happening: &Happening) -> BootStep {
         Happening::Offered { .. } => BootStep::Offered,
         Happening::NotServed { .. } => BootStep::NotServed,
         Happening::AddressTaken { .. } | Happening::Merged { taken: true, .. } => BootStep::AddressTaken,
+        Happening::Address(Told::Given(_)) => BootStep::AddressTaken,
         Happening::BootServerAnswered { .. } => BootStep::BootServer,
         Happening::Scripted { .. } => BootStep::Told,
         Happening::TransferEnded { end, .. } => match end {

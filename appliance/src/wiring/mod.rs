@@ -1,5 +1,6 @@
 //! Every trait meets its implementation here, and nowhere else.
 
+pub mod addresses;
 mod decisions;
 mod page;
 mod state;

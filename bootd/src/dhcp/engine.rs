@@ -145,15 +145,7 @@ pub fn answer(
         return Outcome::default();
     }
     let architectures = packet.client_architectures();
-    let facts = packet.mac().filter(|mac| mac.is_unicast()).map(|mac| BootFacts {
-        mac,
-        uuid: packet.client_uuid(),
-        architecture: architectures
-            .first()
-            .copied()
-            .map(ClientArchitecture::from_number),
-        server: arrival.server,
-    });
+    let facts = facts_of(packet, &architectures, arrival.server);
     let machine_address = [
         Some(packet.client_address),
         packet.address(code::REQUESTED_ADDRESS),
@@ -201,24 +193,60 @@ pub fn answer(
             file: file.name.clone(),
         },
     });
+    let mut reply = reply_packet(packet, arrival.server, kind, &file, shape);
+    give_back(packet, &mut reply);
     outcome.reply = Some(Reply {
-        packet: reply_packet(packet, arrival.server, kind, &file, shape),
+        packet: reply,
         destination: destination(packet, arrival, kind),
     });
     outcome
+}
+
+/// What a firmware that sent this packet shall load, whatever the packet asks for; none if it is of something else.
+pub(super) fn file_for(
+    packet: &Packet,
+    server: Ipv4Addr,
+    loaders: Loaders,
+    url: impl Fn(&BootFacts, Link) -> String,
+) -> Option<Result<BootFile, NotServed>> {
+    let class = packet.vendor_class()?;
+    if !class.starts_with(HTTP_CLIENT) && !class.starts_with(PXE_CLIENT) {
+        return None;
+    }
+    let architectures = packet.client_architectures();
+    let facts = facts_of(packet, &architectures, server);
+    Some(boot_file(packet, &architectures, facts.as_ref(), loaders, url))
+}
+
+/// Whether a firmware names the boot server that it chose: then it asks for nothing else, an address least of all.
+pub(super) fn chose_boot_server(packet: &Packet) -> bool {
+    packet
+        .vendor_options()
+        .is_some_and(|options| options.contains(BOOT_ITEM))
+}
+
+/// What a packet says of the machine that sent it.
+pub(super) fn facts_of(packet: &Packet, architectures: &[u16], server: Ipv4Addr) -> Option<BootFacts> {
+    let mac = packet.mac().filter(|mac| mac.is_unicast())?;
+    Some(BootFacts {
+        mac,
+        uuid: packet.client_uuid(),
+        architecture: architectures
+            .first()
+            .copied()
+            .map(ClientArchitecture::from_number),
+        server,
+    })
 }
 
 /// Offer, acknowledge or stay silent.
 fn reply_kind(packet: &Packet, arrival: &Arrival) -> Option<MessageType> {
     let ours = packet.server_identifier() == Some(arrival.server);
     let anothers = packet.server_identifier().is_some() && !ours;
-    let chose_boot_server = packet
-        .vendor_options()
-        .is_some_and(|options| options.contains(BOOT_ITEM));
     match (arrival.port, packet.message_type()?) {
         (_, _) if anothers => None,
         (Port::Server, MessageType::Discover) => Some(MessageType::Offer),
-        (Port::Server, MessageType::Request | MessageType::Inform) if chose_boot_server => {
+        (Port::Server, MessageType::Request | MessageType::Inform) if chose_boot_server(packet) => {
             Some(MessageType::Acknowledge)
         }
         (Port::BootServer, MessageType::Request | MessageType::Inform) => Some(MessageType::Acknowledge),
@@ -334,7 +362,8 @@ fn is_ipxe_with_http(packet: &Packet) -> bool {
             .is_none_or(|features| features.contains(IPXE_FEATURE_HTTP))
 }
 
-fn reply_packet(
+/// A reply with the boot file; [`give_back`] completes it.
+pub(super) fn reply_packet(
     request: &Packet,
     server: Ipv4Addr,
     kind: MessageType,
@@ -376,11 +405,14 @@ fn reply_packet(
     if kind == MessageType::Offer {
         reply.set_broadcast(true);
     }
-    // RFC 3046 §2.2: given back as it came, as the last option.
+    reply
+}
+
+/// What a relay added is given back as it came, as the last option (RFC 3046 §2.2).
+pub(super) fn give_back(request: &Packet, reply: &mut Packet) {
     if let Some(information) = request.relay_agent_information() {
         reply.options.push(code::RELAY_AGENT_INFORMATION, &information);
     }
-    reply
 }
 
 fn destination(packet: &Packet, arrival: &Arrival, kind: MessageType) -> Destination {

@@ -1,7 +1,9 @@
-//! The DHCP proxy: it gives no addresses of its own, only the name of the boot file, beside the network's own DHCP server.
+//! The DHCP proxy: only the name of the boot file, beside the network's own DHCP server; and, for a network that has none,
+//! addresses too ([`pool`]).
 
 pub mod engine;
 pub mod merge;
+pub mod pool;
 pub(crate) mod server;
 pub mod shape;
 

@@ -3,19 +3,23 @@
 use super::{
     engine::{
         ARM64_UEFI_LOADER, Arrival, BIOS_LOADER, Destination, Loaders, Outcome, Port, X64_UEFI_LOADER,
-        answer, machine_of, shaped,
+        answer, chose_boot_server, facts_of, file_for, machine_of, shaped,
     },
     merge::Merger,
-    shape::Shape,
+    pool::{BootAnswer, Desk, Question},
+    shape::{Shape, shapes_of},
 };
 use crate::{
     bsdp,
     config::Ports,
     event::{BootEvent, Happening},
-    network::{Datagram, InterfaceSocket},
+    network::{Datagram, InterfaceSocket, Neighbours},
     service::Shared,
 };
-use protocol::dhcp::{MessageType, Operation, Packet};
+use protocol::{
+    boot::ClientArchitecture,
+    dhcp::{MessageType, Operation, Packet},
+};
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     sync::Arc,
@@ -29,10 +33,18 @@ const BUFFER_LEN: usize = 4096;
 /// One port of one interface.
 pub(crate) struct Listener {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) socket: InterfaceSocket,
+    pub(crate) socket: Arc<InterfaceSocket>,
     pub(crate) port: Port,
     pub(crate) ports: Ports,
     pub(crate) merger: Merger,
+    pub(crate) pool: Option<PoolAccess>,
+}
+
+/// Where an interface's machines get addresses of ours.
+#[derive(Clone)]
+pub(crate) struct PoolAccess {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) neighbours: Option<Arc<Neighbours>>,
 }
 
 impl Listener {
@@ -78,21 +90,29 @@ impl Listener {
             .await;
             return;
         }
+        let gives_address = self.port == Port::Server
+            && !chose_boot_server(packet)
+            && self
+                .pool
+                .as_ref()
+                .is_some_and(|pool| pool.desk.serves(packet, server));
         if self.port == Port::Server && self.take_netboot(packet, server).await {
-            return;
+            // Its firmware wants an address beside the offer of its image.
+            let wants_address = packet.message_type() != Some(MessageType::Inform);
+            if !(gives_address && wants_address) {
+                return;
+            }
+        }
+        if gives_address {
+            return self.take_for_pool(packet, server).await;
         }
         let arrival = Arrival {
             port: self.port,
             source: datagram.source,
             server,
         };
-        let loaders = Loaders {
-            bios: self.shared.folder.has(BIOS_LOADER),
-            x64_uefi: self.shared.folder.has(X64_UEFI_LOADER),
-            arm64_uefi: self.shared.folder.has(ARM64_UEFI_LOADER),
-        };
         let shape = self.shape(packet);
-        let outcome = answer(packet, &arrival, loaders, shape, |facts, link| {
+        let outcome = answer(packet, &arrival, self.loaders(), shape, |facts, link| {
             self.shared.scripts.url(facts, link)
         });
         learn(&self.shared, &outcome);
@@ -117,6 +137,62 @@ impl Listener {
                 happening,
             });
         }
+    }
+
+    fn loaders(&self) -> Loaders {
+        Loaders {
+            bios: self.shared.folder.has(BIOS_LOADER),
+            x64_uefi: self.shared.folder.has(X64_UEFI_LOADER),
+            arm64_uefi: self.shared.folder.has(ARM64_UEFI_LOADER),
+        }
+    }
+
+    /// The machine gets its address of us, and a firmware its boot file with it.
+    async fn take_for_pool(&self, packet: &Packet, server: Ipv4Addr) {
+        let Some(PoolAccess { desk, neighbours }) = &self.pool else {
+            return;
+        };
+        let file = file_for(packet, server, self.loaders(), |facts, link| {
+            self.shared.scripts.url(facts, link)
+        });
+        let architectures = packet.client_architectures();
+        let facts = facts_of(packet, &architectures, server).filter(|_| file.is_some());
+        if let Some(facts) = &facts {
+            self.shared.learned.machine(facts);
+        }
+        let is_discover = packet.message_type() == Some(MessageType::Discover);
+        let (boot, happening) = match file {
+            None => (None, None),
+            Some(Ok(file)) => {
+                let offered = Happening::Offered {
+                    architecture: file.architecture,
+                    file: file.name.clone(),
+                };
+                let offered_before = || packet.mac().and_then(|mac| self.shared.shapes().offered(mac));
+                let shape = self.shape(packet).or_else(offered_before);
+                let usual = || shapes_of(ClientArchitecture::from_number(file.architecture))[0];
+                let shape = shape.unwrap_or_else(usual);
+                (Some(BootAnswer { file, shape }), Some(offered))
+            }
+            Some(Err(why)) => (None, Some(Happening::NotServed { why })),
+        };
+        if let Some(happening) = happening.filter(|_| is_discover) {
+            self.shared.decisions.observe(BootEvent {
+                mac: facts.map(|facts| facts.mac),
+                address: None,
+                happening,
+            });
+        }
+        // Who is behind a relay cannot be heard.
+        let is_near = packet.relay.is_unspecified();
+        desk.take(Question {
+            packet: packet.clone(),
+            server,
+            boot,
+            socket: Arc::clone(&self.socket),
+            neighbours: neighbours.clone().filter(|_| is_near),
+        })
+        .await;
     }
 
     /// Whether it was a Mac's packet.

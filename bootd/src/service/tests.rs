@@ -125,6 +125,7 @@ fn config(boot_folder: PathBuf) -> Config {
         ca: CaFingerprint([0xab; 32]),
         boot_folder,
         extra_kernel_words: Vec::new(),
+        pools: Vec::new(),
         ports: Ports {
             dhcp: 0,
             dhcp_client: 0,

@@ -1,8 +1,12 @@
-//! What the boot services tell: how each boot went, and which firmware wants what.
+//! What the boot services tell: how each boot went, which firmware wants what, who has which
+//! address.
 
+mod lease;
 mod lesson;
 mod transcript;
 
+pub(crate) use lease::address_pools;
+pub use lease::{AddressLease, AddressPool, ReservedAddress};
 pub use lesson::FirmwareLesson;
 pub(crate) use transcript::Transcripts;
 pub use transcript::{Boot, BootEntry, BootStep};

@@ -108,7 +108,7 @@ const MASTER: &str = "bench";
 pub fn play(name: &str, tools: &Tools, order: Order) -> Result<()> {
     if name == "boot" {
         println!("boot: {}", boot::MEASURES);
-        return boot::play(tools, order.times);
+        return boot::play(tools, order);
     }
     let bench = ALL.iter().find(|bench| bench.name == name).ok_or_else(|| {
         let names: Vec<&str> = ALL.iter().map(|bench| bench.name).collect();

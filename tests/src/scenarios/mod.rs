@@ -10,10 +10,13 @@ mod disks;
 mod interrupted;
 mod local;
 mod machines;
+mod netboot;
 mod oracle;
 mod page;
+mod pool;
 pub mod roundtrip;
 mod screens;
+mod storm;
 mod stranger;
 
 use crate::{demo, scenario::Scenario};
@@ -177,6 +180,18 @@ pub const ALL: &[Scenario] = &[
         play: boot_ways::learned_fallback,
     },
     Scenario {
+        name: "netboot",
+        proves: "an Intel Mac, by its packets: it lists the images, chooses one, is offered it and loads it",
+        daily: false,
+        play: netboot::play,
+    },
+    Scenario {
+        name: "pool",
+        proves: "on a network without a DHCP server the appliance gives addresses and keeps them; beside one it refuses to start",
+        daily: false,
+        play: pool::play,
+    },
+    Scenario {
         name: "newer-kernel",
         proves: "UEFI with Secure Boot: the signed 6.12 kernel of backports boots the agent, which is recognised",
         daily: true,
@@ -187,6 +202,12 @@ pub const ALL: &[Scenario] = &[
         proves: "no cable, no disk, a missing firmware file: the screen says what and what to do, and every key does it",
         daily: true,
         play: screens::play,
+    },
+    Scenario {
+        name: "storm",
+        proves: "500 machines at once are answered within 50 ms and boot, before and after a flood of hostile packets; memory is bounded",
+        daily: false,
+        play: storm::play,
     },
     Scenario {
         name: "stranger",

@@ -1,14 +1,8 @@
-//! Clients as loaders are: TFTP with blocks and windows (RFC 1350, 2348, 7440), and many machines that ask for offers.
+//! A client as loaders are: TFTP with blocks and windows (RFC 1350, 2348, 7440).
 
 use crate::network::{Network, SERVER, Segment};
-use anyhow::{Context, Result, bail, ensure};
-use nix::sys::socket::{setsockopt, sockopt};
-use protocol::{
-    MacAddr,
-    dhcp::{CLIENT_PORT, MessageType, Packet, SERVER_PORT, code},
-};
+use anyhow::{Result, bail, ensure};
 use std::{
-    collections::HashMap,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
     time::{Duration, Instant},
 };
@@ -129,73 +123,4 @@ pub fn fetch(server: SocketAddrV4, ask: Ask, len: usize) -> Result<Fetched> {
             _ => {}
         }
     }
-}
-
-/// How a storm was answered.
-pub struct Storm {
-    /// Machines that needed no second question.
-    pub first_time: usize,
-    /// From each machine's answered question to its answer, in order.
-    pub milliseconds: Vec<f64>,
-}
-
-/// So many machines look for servers in the same instant.
-pub fn dhcp_storm(machines: usize) -> Result<Storm> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, CLIENT_PORT)).context("port 68 is taken")?;
-    socket.set_broadcast(true)?;
-    setsockopt(&socket, sockopt::BindToDevice, &std::ffi::OsString::from("br0"))?;
-    setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20))?;
-    socket.set_read_timeout(Some(Duration::from_secs(1)))?;
-    let discover = |number: usize| {
-        let [.., a, b] = number.to_be_bytes();
-        let mut packet = Packet::request(
-            MacAddr([0x52, 0x54, 0, 0xcc, a, b]),
-            number.try_into().unwrap_or(0),
-        )
-        .with(code::MESSAGE_TYPE, &[MessageType::Discover.number()])
-        .with(code::VENDOR_CLASS, b"PXEClient:Arch:00000:UNDI:002001")
-        .with(code::CLIENT_ARCHITECTURE, &[0, 0]);
-        packet.set_broadcast(true);
-        packet.encode()
-    };
-    let mut waiting: HashMap<usize, Instant> = HashMap::new();
-    let mut milliseconds = Vec::new();
-    let mut first_time = 0;
-    let mut buffer = [0; 2000];
-    for round in 0..4 {
-        let ask: Vec<usize> = if round == 0 {
-            (1..=machines).collect()
-        } else {
-            waiting.keys().copied().collect()
-        };
-        for number in ask {
-            socket.send_to(&discover(number), (Ipv4Addr::BROADCAST, SERVER_PORT))?;
-            waiting.insert(number, Instant::now());
-        }
-        while !waiting.is_empty() {
-            let Ok((len, _)) = socket.recv_from(&mut buffer) else {
-                break;
-            };
-            let Ok(packet) = Packet::parse(&buffer[..len]) else {
-                continue;
-            };
-            let number = usize::try_from(packet.transaction)?;
-            if packet.boot_file().is_some()
-                && let Some(asked) = waiting.remove(&number)
-            {
-                milliseconds.push(asked.elapsed().as_secs_f64() * 1e3);
-                first_time += usize::from(round == 0);
-            }
-        }
-    }
-    ensure!(
-        waiting.is_empty(),
-        "{} machines were never answered",
-        waiting.len()
-    );
-    milliseconds.sort_by(f64::total_cmp);
-    Ok(Storm {
-        first_time,
-        milliseconds,
-    })
 }
