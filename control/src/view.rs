@@ -14,7 +14,7 @@ pub use machine::{
     Machine, MachineBoot, MachineBootEntry, MachineBoots, MachineChange, MachineJob, MachinePage,
     WakeRequest, WakeSent,
 };
-pub(crate) use master::DepotVersions;
+pub(crate) use master::{DepotVersions, not_whole};
 pub use master::{Master, MasterList, MasterPartition, MasterVersion};
 pub use person::{FirstAdministrator, LogIn, Session, Setup};
 pub use site::{Interface, Language, RefusalEvent, Server, Settings, Space, UnknownMachines};

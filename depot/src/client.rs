@@ -16,7 +16,7 @@ pub use cancel::Cancel;
 pub use connection::{Connection, Retry, Timeouts};
 pub use pin::{PinError, fingerprint};
 
-use crate::wire::{self, Call};
+use crate::wire::{self, Call, FetchRequest};
 use bytes::Bytes;
 use connection::Outgoing;
 use imager::{
@@ -162,6 +162,23 @@ impl ChunkSource for DepotClient {
             fetch::fetch(&self.connection, &self.runtime, segment, batch, deliver)?;
         }
         Ok(())
+    }
+
+    fn stored_len(&self, segment: SegmentId, wanted: &[ChunkId]) -> Result<Option<u64>> {
+        let mut sum = 0u64;
+        for batch in wanted.chunks(wire::MAX_IDS) {
+            let body = Bytes::from(FetchRequest::encode(segment, batch));
+            let answer = self.call(Call::FetchLen, vec![body], 8)?;
+            let len = answer.first_chunk::<8>().filter(|len| len.len() == answer.len());
+            let len = len.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Damaged,
+                    "the depot tells a length that is no number of 8 bytes",
+                )
+            })?;
+            sum = sum.saturating_add(u64::from_le_bytes(*len));
+        }
+        Ok(Some(sum))
     }
 }
 

@@ -24,9 +24,9 @@ use protocol::{
     manifest::{Root, Segment, SegmentId, SignedRoot},
 };
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// For so long a commit with the content of the newest version is taken for that version's own, sent again because the
@@ -68,6 +68,8 @@ pub struct DepotServer {
     roots: Memory<(MasterName, u32), HashSet<SegmentId>>,
     /// Chunks of each segment that was read.
     segments: Memory<SegmentId, HashSet<ChunkId>>,
+    /// Versions that were found whole lately, and when.
+    whole: Mutex<HashMap<(MasterName, u32), Instant>>,
     committing: Mutex<()>,
 }
 
@@ -80,6 +82,7 @@ impl DepotServer {
             store,
             roots,
             segments,
+            whole: Mutex::default(),
             committing: Mutex::new(()),
         }
     }
@@ -116,6 +119,7 @@ impl DepotServer {
                 self.store.segment(id).map(Answer::Bytes).map_err(of_store)
             }
             (Call::Fetch, Right::Read { master }) => self.fetch(master, body),
+            (Call::FetchLen, Right::Read { master }) => self.fetch_len(master, body),
             (_, Right::Upload { .. }) => Err(not_yours("a capture does not read masters")),
             (_, Right::Read { .. }) => Err(not_yours("a restore does not write to the depot")),
         }
@@ -193,6 +197,16 @@ impl DepotServer {
     }
 
     fn fetch(&self, master: &MasterRef, body: &[u8]) -> Result<Answer, Problem> {
+        self.stream_of(master, body).map(Answer::Frames)
+    }
+
+    fn fetch_len(&self, master: &MasterRef, body: &[u8]) -> Result<Answer, Problem> {
+        let len = self.stream_of(master, body)?.expected_len().map_err(of_store)?;
+        Ok(Answer::Bytes(len.to_le_bytes().to_vec()))
+    }
+
+    /// What a fetch would be answered with, once it is known to be within the right.
+    fn stream_of(&self, master: &MasterRef, body: &[u8]) -> Result<FrameStream, Problem> {
         let FetchRequest { segment, wanted } = FetchRequest::decode(body).map_err(of_wire)?;
         self.check_segment(master, segment)?;
         let chunks = self.segments.get_or_insert(segment, || self.chunks_of(segment))?;
@@ -201,12 +215,7 @@ impl DepotServer {
                 "chunk {foreign} does not stand in segment {segment}"
             )));
         }
-        Ok(Answer::Frames(FrameStream::new(
-            self.store.clone(),
-            segment,
-            chunks,
-            wanted,
-        )))
+        Ok(FrameStream::new(self.store.clone(), segment, chunks, wanted))
     }
 
     /// A root whose signature is ours, with its text.
@@ -241,7 +250,7 @@ impl DepotServer {
         let segment = Segment::decode(&bytes).map_err(|error| of_store(error.into()))?;
         let ids = segment.entries.iter().filter_map(|entry| match entry.kind {
             EntryKind::Data(id) => Some(id),
-            EntryKind::Zero | EntryKind::Discard | EntryKind::Keep => None,
+            EntryKind::Zero | EntryKind::Discard | EntryKind::Keep | EntryKind::Unreadable => None,
         });
         Ok(ids.collect())
     }

@@ -12,6 +12,7 @@
 //! | `GET root` | → a signed root | – |
 //! | `GET segments/{id}` | → a segment | – |
 //! | `POST fetch` | [fetch request] → [fetch answer] | [`MAX_IDS`] ids and one |
+//! | `POST fetch-length` | [fetch request] → about how many bytes that answer has, 8 bytes | [`MAX_IDS`] ids and one |
 //!
 //! ```text
 //! ids            0      32 × n   chunk ids

@@ -5,6 +5,9 @@
 
 mod disks;
 mod engine;
+mod firmware;
+#[path = "../../initramfs/init/src/efi/load_option.rs"]
+mod load_option;
 mod network;
 mod seeds;
 mod sparse;
@@ -40,6 +43,7 @@ const TARGETS: &[Target] = &[
     ("http", network::http),
     ("command-line", network::command_line),
     ("module-table", network::module_table),
+    ("load-option", firmware::load_option),
 ];
 
 static TARGET: OnceLock<fn(&[u8])> = OnceLock::new();

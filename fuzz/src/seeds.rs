@@ -1,6 +1,11 @@
 //! What the fuzzer begins with: true examples, made by the systems' own tools and our own writers.
 
-use crate::{engine::known_chunks, sparse::SparseDisk, volumes};
+use crate::{
+    engine::known_chunks,
+    load_option::{BootPartition, LoadOption},
+    sparse::SparseDisk,
+    volumes,
+};
 use depot::wire::{self, FetchRequest, stream};
 use imager::{
     Unwatched,
@@ -11,9 +16,9 @@ use imager::{
     store::{Access, Store},
 };
 use protocol::{
-    ChunkId, Problem,
+    ByteOffset, ChunkId, Problem,
     dhcp::{ClientIdentity, Packet},
-    manifest::{Root, SignedRoot},
+    manifest::{Entry, EntryKind, Root, Segment, SignedRoot},
 };
 use std::{
     fs,
@@ -321,6 +326,27 @@ impl Seeds<'_> {
             "agent",
             b"quiet amorce.server=10.0.0.1:8443 amorce.ca=00 amorce.mac=52:54:00:12:34:56",
         );
+        let unreadable = Segment {
+            start: ByteOffset(0),
+            entries: [EntryKind::Zero, EntryKind::Unreadable, EntryKind::Data(ChunkId([7; 32]))]
+                .map(|kind| Entry {
+                    length_bytes: 4096,
+                    kind,
+                })
+                .into(),
+        };
+        self.add("segment", "unreadable", &unreadable.encode());
+        let option = LoadOption {
+            description: "debian".to_owned(),
+            partition: BootPartition {
+                number: 1,
+                first_sector: 2048,
+                sectors: 1_048_576,
+                guid: [7; 16],
+            },
+            file: r"\EFI\debian\shimx64.efi".to_owned(),
+        };
+        self.add("load-option", "debian", &option.encode().expect("it is short"));
         self.add("module-table", "two", b"pci:v00008086d*sv*sd*bc*sc*i* e1000e\n");
     }
 }

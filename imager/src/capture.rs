@@ -6,6 +6,9 @@ mod extents;
 mod manifest;
 mod pipeline;
 pub(crate) mod plan;
+mod reader;
+mod rescue;
+mod unreadable;
 
 use crate::{
     confine::confined,
@@ -23,6 +26,7 @@ use protocol::{
 };
 use serde::Serialize;
 use std::time::Instant;
+pub use unreadable::note as note_unreadable;
 
 /// What a capture is asked for.
 #[derive(Clone, Debug)]
@@ -35,6 +39,8 @@ pub struct CaptureOptions {
     pub as_raw: bool,
     /// Leave a hibernated Windows out, as if its power had been cut.
     pub drop_hibernation: bool,
+    /// Keep a master of a disk that cannot be read everywhere: the ranges become zeros and are named in the manifest.
+    pub keep_unreadable: bool,
     /// Threads that hash and compress; 0 means one per core.
     pub workers: usize,
 }
@@ -48,6 +54,7 @@ impl CaptureOptions {
             level: Some(DEFAULT_LEVEL),
             as_raw: false,
             drop_hibernation: false,
+            keep_unreadable: false,
             workers: 0,
         }
     }
@@ -91,9 +98,10 @@ pub struct CaptureCounts {
 /// Reads a disk, a partition or an image and keeps it as a new version of a master. The source is only read.
 ///
 /// # Errors
-/// A filesystem that must not be captured as it is ([`crate::ErrorKind::Refused`], before anything is sent), a read error
-/// of the source naming the range, whatever the sink meets, or [`crate::ErrorKind::Cancelled`]. No version is made then;
-/// what was sent stays in the store until its garbage is collected, so the next capture does not send it again.
+/// A filesystem that must not be captured as it is ([`crate::ErrorKind::Refused`], before anything is sent); ranges of the
+/// source that cannot be read ([`crate::ErrorKind::Unreadable`], when everything else was, unless they are to be kept);
+/// whatever the sink meets, or [`crate::ErrorKind::Cancelled`]. No version is made then; what was sent stays in the store
+/// until its garbage is collected, so the next capture does not send it again.
 pub fn capture(
     source: &dyn ReadAt,
     sink: &dyn ChunkSink,
@@ -141,6 +149,15 @@ pub fn capture(
     };
     let outcome = pipeline::run(source, &plan, sink, &settings, progress)?;
     progress.check_cancelled()?;
+    let mut unreadable = None;
+    if !outcome.unreadable.is_empty() {
+        let found = unreadable::describe(source, &examined.layout, &outcome.unreadable, progress)?;
+        if !options.keep_unreadable {
+            return Err(unreadable::refuse(found));
+        }
+        plan.notes.push(note_unreadable(&found));
+        unreadable = Some(found);
+    }
     let table = examined.table_kind();
     let root = Root {
         name: options.name.clone(),
@@ -158,6 +175,7 @@ pub fn capture(
         chunks: outcome.chunks,
         bytes_data: ByteLen(outcome.bytes_data),
         notes: plan.notes,
+        unreadable,
         segments: outcome.segments,
     };
     let mut committed = root.clone();

@@ -176,6 +176,9 @@ struct Capture {
     /// Leave a hibernated Windows (or its fast startup) out, as if its power had been cut. The source keeps it.
     #[arg(long)]
     drop_hibernation: bool,
+    /// Keep a master of a disk that cannot be read everywhere: zeros stand where it could not, and the master says so.
+    #[arg(long)]
+    keep_unreadable: bool,
     /// Threads that hash and compress; 0 means one per core.
     #[arg(long, default_value_t = 0)]
     workers: usize,

@@ -27,6 +27,15 @@ pub trait ReadAt: Send + Sync {
     /// [`ErrorKind::Read`] naming the range, also when it reaches behind the end.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()>;
 
+    /// The same, asking the medium itself where there is a cache before it: a cache reads whole pages, and fails for all of
+    /// one where a single sector is bad. Slower, for what did not read at once.
+    ///
+    /// # Errors
+    /// As [`ReadAt::read_exact_at`].
+    fn reread_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.read_exact_at(buffer, offset)
+    }
+
     /// Logical sector size in bytes.
     fn sector_size(&self) -> u32 {
         512
@@ -45,6 +54,9 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
     }
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         (**self).read_exact_at(buffer, offset)
+    }
+    fn reread_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        (**self).reread_exact_at(buffer, offset)
     }
     fn sector_size(&self) -> u32 {
         (**self).sector_size()
@@ -185,6 +197,9 @@ impl ReadAt for SourceDisk {
     }
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         self.medium.read_exact_at(buffer, offset)
+    }
+    fn reread_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.medium.reread_exact_at(buffer, offset)
     }
     fn sector_size(&self) -> u32 {
         self.medium.sector_size()

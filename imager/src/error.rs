@@ -11,6 +11,7 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     remedy: Option<String>,
+    unreadable: Option<Box<protocol::manifest::Unreadable>>,
     source: Option<Box<dyn error::Error + Send + Sync>>,
 }
 
@@ -40,6 +41,8 @@ pub enum ErrorKind {
     Full,
     /// Reading the source failed.
     Read,
+    /// Part of the source cannot be read; everything else was.
+    Unreadable,
     /// Writing the target failed.
     Write,
     /// What was written reads back differently.
@@ -70,6 +73,7 @@ impl ErrorKind {
             Self::Busy => "busy",
             Self::Full => "storage-full",
             Self::Read => "read-failed",
+            Self::Unreadable => "source-unreadable",
             Self::Write => "write-failed",
             Self::ReadBack => "read-back-differs",
             Self::Unreachable => "unreachable",
@@ -96,6 +100,7 @@ impl Error {
             kind,
             message: message.into(),
             remedy: None,
+            unreadable: None,
             source: None,
         }
     }
@@ -117,6 +122,7 @@ impl Error {
             kind,
             message: message.into(),
             remedy: None,
+            unreadable: None,
             source: Some(Box::new(source)),
         }
     }
@@ -126,6 +132,19 @@ impl Error {
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
+    }
+
+    /// The same error with what could not be read.
+    #[must_use]
+    pub fn with_unreadable(mut self, unreadable: protocol::manifest::Unreadable) -> Self {
+        self.unreadable = Some(Box::new(unreadable));
+        self
+    }
+
+    /// What could not be read, for [`ErrorKind::Unreadable`].
+    #[must_use]
+    pub fn unreadable(&self) -> Option<&protocol::manifest::Unreadable> {
+        self.unreadable.as_deref()
     }
 
     /// The same error with its cause.

@@ -6,10 +6,14 @@ use crate::{
     error::{Error, ErrorKind, Result},
 };
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     ops::Range,
-    os::unix::fs::FileExt,
+    os::{
+        fd::AsRawFd,
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 /// A file that is a disk: either a device of the kernel, or bytes in a regular file.
@@ -19,7 +23,12 @@ pub(crate) struct Medium {
     pub(crate) size: u64,
     pub(crate) sector_size: u32,
     pub(crate) regular: bool,
+    /// The same, opened past the page cache, when it was first needed; `None` if that cannot be.
+    uncached: OnceLock<Option<File>>,
 }
+
+/// What reads past the page cache are aligned to in memory: enough for every sector size and DMA engine.
+const ALIGNMENT: usize = 4096;
 
 impl Medium {
     /// An opened block device.
@@ -35,6 +44,7 @@ impl Medium {
             size,
             sector_size,
             regular: false,
+            uncached: OnceLock::new(),
         })
     }
 
@@ -46,7 +56,32 @@ impl Medium {
             size,
             sector_size,
             regular: true,
+            uncached: OnceLock::new(),
         }
+    }
+
+    /// The medium past the page cache. What is open already is opened once more, whatever its path names by now.
+    fn uncached(&self) -> Option<&File> {
+        let open = || {
+            OpenOptions::new()
+                .read(true)
+                .custom_flags((nix::fcntl::OFlag::O_DIRECT | nix::fcntl::OFlag::O_CLOEXEC).bits())
+                .open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+                .ok()
+        };
+        self.uncached.get_or_init(open).as_ref()
+    }
+
+    fn read_failed(&self, length: usize, offset: u64, error: std::io::Error) -> Error {
+        Error::caused(
+            ErrorKind::Read,
+            format!(
+                "reading {length} bytes at offset {offset} of {}",
+                self.path.display()
+            ),
+            error,
+        )
+        .with_remedy("the medium may be failing: look at its SMART values and the kernel's messages")
     }
 
     /// What was opened is no disk and cannot stand for one.
@@ -64,18 +99,31 @@ impl ReadAt for Medium {
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        self.file.read_exact_at(buffer, offset).map_err(|error| {
-            Error::caused(
-                ErrorKind::Read,
-                format!(
-                    "reading {} bytes at offset {offset} of {}",
-                    buffer.len(),
-                    self.path.display()
-                ),
-                error,
-            )
-            .with_remedy("the medium may be failing: look at its SMART values and the kernel's messages")
-        })
+        self.file
+            .read_exact_at(buffer, offset)
+            .map_err(|error| self.read_failed(buffer.len(), offset, error))
+    }
+
+    fn reread_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        let sector = u64::from(self.sector_size);
+        let is_aligned = offset.is_multiple_of(sector) && (buffer.len() as u64).is_multiple_of(sector);
+        let Some(uncached) = self.uncached().filter(|_| is_aligned) else {
+            return self.read_exact_at(buffer, offset);
+        };
+        let mut aligned = vec![0; buffer.len() + ALIGNMENT];
+        let start = aligned.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        let aligned = &mut aligned[start..start + buffer.len()];
+        match uncached.read_exact_at(aligned, offset) {
+            Ok(()) => {
+                buffer.copy_from_slice(aligned);
+                Ok(())
+            }
+            // A file on a filesystem with larger blocks than the sectors of the disk in it.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+                self.read_exact_at(buffer, offset)
+            }
+            Err(error) => Err(self.read_failed(buffer.len(), offset, error)),
+        }
     }
 
     fn sector_size(&self) -> u32 {

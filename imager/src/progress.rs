@@ -13,6 +13,8 @@ pub enum Phase {
     Inspecting,
     /// Reading the source and storing what is new.
     Capturing,
+    /// Going back to what could not be read at once.
+    Rescuing,
     /// Reading the target, to find what differs.
     Comparing,
     /// Fetching and writing what differs.
@@ -32,6 +34,7 @@ impl Phase {
         match self {
             Self::Inspecting => "inspecting",
             Self::Capturing => "reading",
+            Self::Rescuing => "rescuing",
             Self::Comparing => "comparing",
             Self::Writing => "writing",
             Self::Flushing => "flushing",

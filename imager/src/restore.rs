@@ -20,7 +20,7 @@ mod table;
 mod write;
 
 use crate::{
-    capture::worker_count,
+    capture::{note_unreadable, worker_count},
     error::{Error, ErrorKind, Result},
     exchange::MasterSource,
     progress::{Phase, Progress},
@@ -147,6 +147,9 @@ pub fn restore(
         counters: Counters::default(),
     };
     let mut notes = Vec::new();
+    if let Some(unreadable) = &root.unreadable {
+        notes.push(note_unreadable(unreadable));
+    }
     let mut estimate = Estimate {
         bytes_used: root.bytes_used.get(),
         ..Estimate::default()

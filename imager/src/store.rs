@@ -107,6 +107,17 @@ pub struct Stats {
     pub bytes_used: u64,
 }
 
+/// A frame, and how much of it somebody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameShare {
+    /// Bytes of the frame as it is stored.
+    pub bytes_frame: u64,
+    /// Plain bytes of its chunks.
+    pub bytes_plain: u64,
+    /// Plain bytes of the chunks that are wanted.
+    pub bytes_wanted: u64,
+}
+
 impl Store {
     /// The key that its manifests are signed with.
     #[must_use]
@@ -222,6 +233,34 @@ impl Store {
             frames.entry((place.pack, place.frame)).or_default().push(*id);
         }
         Ok(frames)
+    }
+
+    /// Of each frame that holds one of these chunks, how much of it is wanted. At most `looked_into` frames are looked into;
+    /// if there are more, all of each counts as wanted.
+    ///
+    /// # Errors
+    /// The store lacks one of the chunks, or cannot be read.
+    pub fn frame_shares(&self, wanted: &[ChunkId], looked_into: usize) -> Result<Vec<FrameShare>> {
+        let frames = self.frames_of(wanted)?;
+        let looks = frames.len() <= looked_into;
+        let mut shares = Vec::with_capacity(frames.len());
+        for ((pack, frame), ids) in frames {
+            let stored = |index: &Index| Some(u64::from(index.pack(pack)?.frames.get(frame as usize)?.1));
+            // A pack that is gone was written anew since; what is in it takes about as much elsewhere.
+            let bytes_frame = stored(&self.index()).unwrap_or(0);
+            let mut share = FrameShare {
+                bytes_frame,
+                bytes_plain: bytes_frame,
+                bytes_wanted: bytes_frame,
+            };
+            if looks && let Ok(chunks) = self.read_frame_table(Location { pack, frame }) {
+                let len = |(_, len): &(ChunkId, u32)| u64::from(*len);
+                share.bytes_plain = chunks.iter().map(len).sum();
+                share.bytes_wanted = chunks.iter().filter(|(id, _)| ids.contains(id)).map(len).sum();
+            }
+            shares.push(share);
+        }
+        Ok(shares)
     }
 
     /// Appends a frame to the growing pack and finishes the pack if it is long enough. With `move_chunks` its chunks are

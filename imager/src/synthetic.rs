@@ -88,6 +88,59 @@ pub(crate) fn gpt_disk(size: u64, partitions: &[(u64, u64)], fill: impl Fn(usize
     disk
 }
 
+/// A disk in memory of which some sectors cannot be read.
+pub(crate) struct FailingDisk {
+    bytes: Vec<u8>,
+    bad: Vec<Range<u64>>,
+    /// So often a small read of a bad sector fails; then it reads.
+    failures: u32,
+    failed: Mutex<std::collections::HashMap<u64, u32>>,
+    reads: std::sync::atomic::AtomicU64,
+}
+
+impl FailingDisk {
+    pub(crate) fn new(bytes: Vec<u8>, bad: impl IntoIterator<Item = Range<u64>>) -> Self {
+        Self {
+            bytes,
+            bad: bad.into_iter().collect(),
+            failures: u32::MAX,
+            failed: Mutex::default(),
+            reads: std::sync::atomic::AtomicU64::new(0),
+        }
+    }
+
+    /// Each bad sector reads when it was asked for by itself so often.
+    pub(crate) fn that_reads_after(self, failures: u32) -> Self {
+        Self { failures, ..self }
+    }
+
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl ReadAt for FailingDisk {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let end = offset + buffer.len() as u64;
+        if self.bad.iter().any(|bad| bad.start < end && offset < bad.end) {
+            let mut failed = lock(&self.failed);
+            let count = failed.entry(offset).or_default();
+            if buffer.len() as u64 > SECTOR || *count < self.failures {
+                *count += u32::from(buffer.len() as u64 == SECTOR);
+                return Err(Error::new(
+                    ErrorKind::Read,
+                    format!("reading {} bytes at offset {offset}", buffer.len()),
+                ));
+            }
+        }
+        self.bytes.read_exact_at(buffer, offset)
+    }
+}
+
 /// A store in memory, with the storage below it.
 pub(crate) fn memory_store() -> (Store, ForgetfulStorage) {
     let storage = ForgetfulStorage::default();

@@ -28,6 +28,9 @@ pub enum Step {
         /// after a power cut.
         #[serde(default)]
         drop_hibernation: bool,
+        /// What of the disk cannot be read becomes zeros in the master, which says so, instead of failing the step.
+        #[serde(default)]
+        keep_unreadable: bool,
     },
     /// Put a master on a disk.
     Restore {
@@ -100,8 +103,8 @@ impl JobState {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct Progress {
-    /// What is being done, as a code the page translates: `reading`, `sending`, `comparing`, `fetching`, `writing`,
-    /// `checking`.
+    /// What is being done, as a code the page translates: `reading`, `rescuing`, `sending`, `comparing`, `fetching`,
+    /// `writing`, `checking`.
     pub phase: String,
     /// Bytes of this step that are behind us.
     pub bytes_done: ByteLen,
@@ -111,6 +114,24 @@ pub struct Progress {
     pub bytes_per_second: u64,
     /// Estimate of what is left, in seconds.
     pub seconds_left: Option<u64>,
+    /// Of a restore, once it has compared: what it will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<RestoreEstimate>,
+}
+
+/// What a restore is going to do: "4.1 GB of 31 GB will be written, 1.2 GB over the wire".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct RestoreEstimate {
+    /// Bytes that the master's filesystems use.
+    pub bytes_used: u64,
+    /// Bytes that will be written.
+    pub bytes_written: u64,
+    /// Of these, bytes that the disk holds elsewhere already.
+    pub bytes_copied: u64,
+    /// Bytes that come over the wire, as far as the depot can tell before it sends them.
+    pub bytes_fetched: u64,
 }
 
 /// What a step brought, as counted by the engine. All in bytes unless named otherwise.
@@ -157,12 +178,13 @@ mod tests {
             master: "m".parse().unwrap(),
             as_raw: false,
             drop_hibernation: false,
+            keep_unreadable: false,
         };
         assert_eq!(
             serde_json::from_str::<Step>(r#"{"kind":"capture","master":"m"}"#).unwrap(),
             step
         );
-        let asked = r#"{"kind":"capture","disk":null,"master":"m","as_raw":true,"drop_hibernation":true}"#;
+        let asked = r#"{"kind":"capture","disk":null,"master":"m","as_raw":true,"drop_hibernation":true,"keep_unreadable":true}"#;
         let parsed: Step = serde_json::from_str(asked).unwrap();
         assert_ne!(parsed, step);
         assert_eq!(serde_json::to_string(&parsed).unwrap(), asked);

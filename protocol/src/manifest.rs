@@ -8,7 +8,9 @@
 mod root;
 mod segment;
 
-pub use root::{ByteRange, PartitionNote, PartitionState, Root, SegmentRef, SignedRoot, TableKind};
+pub use root::{
+    ByteRange, PartitionNote, PartitionState, Root, SegmentRef, SignedRoot, TableKind, Unreadable,
+};
 pub use segment::{Entry, EntryKind, Segment, SegmentId};
 
 /// A manifest that cannot be what it claims.

@@ -145,6 +145,16 @@ fn bound_progress(mut progress: Progress) -> Progress {
     progress.bytes_total.0 = progress.bytes_total.0.min(MAX);
     progress.bytes_per_second = progress.bytes_per_second.min(MAX);
     progress.seconds_left = progress.seconds_left.map(|seconds| seconds.min(MAX));
+    if let Some(estimate) = &mut progress.estimate {
+        for bytes in [
+            &mut estimate.bytes_used,
+            &mut estimate.bytes_written,
+            &mut estimate.bytes_copied,
+            &mut estimate.bytes_fetched,
+        ] {
+            *bytes = (*bytes).min(MAX);
+        }
+    }
     progress
 }
 

@@ -1,11 +1,11 @@
 //! What an agent shall do next.
 
-use super::{AgentSession, Leaving, SessionMemory, load_session, no_session};
+use super::{AgentSession, Leaving, SessionMemory, load_session, no_session, report::leave_half_written};
 use crate::{
     Catalog,
     change::Writing,
     error::Result,
-    job::{Next, Standing, load_job, load_standing, note, open_jobs, save_standing},
+    job::{Next, Standing, load_job, load_job_machine, load_standing, note, open_jobs, save_standing},
     machine::load_machine,
     memory::KnownMachine,
 };
@@ -70,6 +70,44 @@ impl Catalog {
         };
         self.note_told(session, &task.task);
         Ok(task)
+    }
+
+    /// Takes back a step that [`Catalog::next_task`] gave, because it cannot end well: it has failed, and whatever is next is
+    /// the next answer. The agent was told nothing, so its key stays.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unauthenticated`] when the session has ended.
+    pub fn refuse_step(
+        &self,
+        session: &AgentSession,
+        assignment: &Assignment,
+        problem: Problem,
+    ) -> Result<()> {
+        let (job, machine) = (assignment.job, session.machine);
+        let live = self
+            .memory()
+            .live
+            .get(&(job, machine))
+            .map(|live| live.progress.clone());
+        self.write(|writing| {
+            load_session(writing.transaction, machine)?
+                .filter(|found| found.id == session.id && found.job == Some(job))
+                .ok_or_else(no_session)?;
+            let Some(row) = load_job_machine(writing.transaction, job, machine)? else {
+                return Ok(());
+            };
+            let mut standing = row.standing;
+            let begun = standing.begun.clone();
+            if standing.refuse(assignment.step_index, problem.clone(), writing.now) {
+                save_standing(writing.transaction, job, machine, &standing)?;
+                note(writing, job, machine);
+                if let Some(begun) = begun.filter(|_| assignment.step.writes()) {
+                    let progress = live.clone().or(row.progress);
+                    leave_half_written(writing, machine, begun.disk.as_ref(), progress.as_ref())?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Whether a step was given to this session and shows no sign of work yet. From memory.

@@ -245,6 +245,16 @@ impl Standing {
         Ok(())
     }
 
+    /// A step that was about to be handed out cannot end well: it has failed before the machine knew of it. Whether anything
+    /// changed.
+    pub fn refuse(&mut self, step_index: u32, problem: Problem, now: Time) -> bool {
+        if self.state.is_final() || step_index != self.step_index {
+            return false;
+        }
+        self.end(JobState::Failed, Some(problem), now);
+        true
+    }
+
     /// The agent says how far it is. Whether it shall go on.
     #[must_use]
     pub fn may_go_on(&self, step_index: u32) -> bool {

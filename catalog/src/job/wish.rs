@@ -22,6 +22,11 @@ pub trait MasterVersions {
     /// # Errors
     /// When the depot cannot be read.
     fn has(&self, name: &MasterName, version: u32) -> Result<bool>;
+    /// Checks that a version that is there is whole: nobody's disk is given up for one that is not.
+    ///
+    /// # Errors
+    /// What is missing or damaged, or when the depot cannot be read.
+    fn check_whole(&self, name: &MasterName, version: u32) -> Result<()>;
 }
 
 /// A job that somebody wishes for.
@@ -86,6 +91,7 @@ impl JobWish {
                         None => masters.newest(&master.name)?.ok_or_else(|| no_master(master))?,
                         Some(_) => return Err(no_master(master)),
                     };
+                    masters.check_whole(&master.name, version)?;
                     master.version = Some(version);
                 }
                 Step::Capture { master, .. } if !captures.insert(master.clone()) => {
@@ -154,7 +160,7 @@ mod tests {
     use super::*;
     use protocol::job::ReadBack;
 
-    /// The depot has `debian` in versions 1 and 3.
+    /// The depot has `debian` in versions 1 and 3, and version 0, of which something lacks.
     struct Depot;
 
     impl MasterVersions for Depot {
@@ -162,7 +168,18 @@ mod tests {
             Ok((name.as_str() == "debian").then_some(3))
         }
         fn has(&self, name: &MasterName, version: u32) -> Result<bool> {
-            Ok(name.as_str() == "debian" && [1, 3].contains(&version))
+            Ok(name.as_str() == "debian" && [0, 1, 3].contains(&version))
+        }
+        fn check_whole(&self, _name: &MasterName, version: u32) -> Result<()> {
+            match version {
+                0 => Err(Error::new(
+                    ErrorKind::Conflict,
+                    "master-not-whole",
+                    "a chunk lacks",
+                    "capture it again",
+                )),
+                _ => Ok(()),
+            }
         }
     }
 
@@ -188,6 +205,7 @@ mod tests {
             master: master.parse().unwrap(),
             as_raw: false,
             drop_hibernation: false,
+            keep_unreadable: false,
         }
     }
 
@@ -202,6 +220,23 @@ mod tests {
         assert_eq!(frozen.steps, [restore("debian@1"), Step::PowerOff]);
         let frozen = wish(vec![capture("new")]).freeze(&Depot).unwrap();
         assert_eq!(frozen.steps, [capture("new")]);
+    }
+
+    #[test]
+    fn a_restore_of_a_master_that_is_not_whole_is_refused_in_the_words_of_the_depot() {
+        let broken = Step::Restore {
+            disk: None,
+            master: protocol::MasterRef {
+                name: "debian".parse().unwrap(),
+                version: Some(0),
+            },
+            read_back: ReadBack::Full,
+        };
+        let error = wish(vec![broken]).freeze(&Depot).unwrap_err();
+        assert_eq!(
+            (error.code(), error.remedy()),
+            ("master-not-whole", "capture it again")
+        );
     }
 
     #[test]

@@ -125,6 +125,7 @@ fn a_final_report_brings_a_new_key_and_may_be_repeated_with_the_old_one() {
         master: "salle 12".parse().unwrap(),
         as_raw: false,
         drop_hibernation: false,
+        keep_unreadable: false,
     };
     let job = site.job(welcome.machine, &[capture]);
     let Task::Run(_) = site.task(&session) else {

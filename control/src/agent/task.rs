@@ -1,10 +1,10 @@
 //! What to do next, held open while there is nothing.
 
 use super::Caller;
-use crate::{extract::QueryOf, refusal::Refusal, state::Control};
+use crate::{extract::QueryOf, refusal::Refusal, state::Control, view::not_whole};
 use axum::{Json, extract::State};
-use catalog::Subject;
-use protocol::{MachineId, agent::Task};
+use catalog::{AgentSession, HeldTask, Subject};
+use protocol::{MachineId, agent::Task, job::Step};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::{
@@ -34,7 +34,7 @@ pub(super) async fn next_task(
     let mut stopping = control.hub().stopping();
     loop {
         let held = control
-            .blocking(move |control| control.catalog().next_task(&session))
+            .blocking(move |control| whole_task(control, &session))
             .await?;
         if !held.hold {
             return Ok(Json(held.task));
@@ -43,6 +43,28 @@ pub(super) async fn next_task(
         tokio::select! {
             news = news => if news.is_err() { return Ok(Json(held.task)) },
             () = stopping.wait() => return Ok(Json(held.task)),
+        }
+    }
+}
+
+/// What to do next, but for restores of masters that are not whole: those have failed, before a disk was touched for them.
+fn whole_task(control: &Control, session: &AgentSession) -> catalog::Result<HeldTask> {
+    loop {
+        let held = control.catalog().next_task(session)?;
+        let Task::Run(assignment) = &held.task else {
+            return Ok(held);
+        };
+        let Step::Restore { master, .. } = &assignment.step else {
+            return Ok(held);
+        };
+        match control.depot().check_complete(master) {
+            // What passes is not held against the master.
+            Err(problem) if problem.status != 503 => {
+                let problem = not_whole(master, problem);
+                tracing::warn!(machine = %session.machine, job = %assignment.job, %problem, "a restore was refused");
+                control.catalog().refuse_step(session, assignment, problem)?;
+            }
+            _ => return Ok(held),
         }
     }
 }

@@ -200,6 +200,37 @@ impl catalog::MasterVersions for DepotVersions<'_> {
     fn has(&self, name: &MasterName, version: u32) -> catalog::Result<bool> {
         Ok(self.kept(name)?.contains(&version))
     }
+
+    fn check_whole(&self, name: &MasterName, version: u32) -> catalog::Result<()> {
+        let master = MasterRef {
+            name: name.clone(),
+            version: Some(version),
+        };
+        let Err(problem) = self.0.check_complete(&master) else {
+            return Ok(());
+        };
+        let (kind, code) = match problem.status {
+            503 => (catalog::ErrorKind::Storage, "depot-unavailable"),
+            _ => (catalog::ErrorKind::Conflict, NOT_WHOLE),
+        };
+        let problem = not_whole(&master, problem);
+        Err(catalog::Error::new(kind, code, problem.title, problem.remedy))
+    }
+}
+
+const NOT_WHOLE: &str = "master-not-whole";
+
+/// Why a master is not restored: in the depot's words, naming the master.
+pub(crate) fn not_whole(master: &MasterRef, problem: Problem) -> Problem {
+    let remedy = match problem.remedy.is_empty() {
+        true => "capture the master again, or choose another version".to_owned(),
+        false => problem.remedy,
+    };
+    Problem::new(
+        NOT_WHOLE,
+        format!("{master} cannot be restored, it is not whole: {}", problem.title),
+        remedy,
+    )
 }
 
 impl DepotVersions<'_> {

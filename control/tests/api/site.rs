@@ -30,7 +30,7 @@ pub struct Site {
     pub agents: Router,
     pub admin: Router,
     pub cookie: String,
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -125,7 +125,7 @@ impl Site {
             agents,
             admin,
             cookie: String::new(),
-            _folder: folder,
+            folder,
         }
     }
 

@@ -41,6 +41,7 @@ fn root(name: &str, segment: SegmentId) -> Root {
         chunks: 0,
         bytes_data: ByteLen(0),
         notes: vec!["nothing but zeros".into()],
+        unreadable: None,
         segments: vec![SegmentRef {
             id: segment,
             covers: ByteLen(DISK),
@@ -111,6 +112,93 @@ async fn what_a_capture_was_asked_to_overrule_reaches_the_machine() {
         .await
         .json();
     assert_eq!(detail["job"]["steps"][0]["drop_hibernation"], true, "{detail}");
+}
+
+/// Takes a manifest segment out of the depot, as a disk that loses files does.
+fn lose(site: &Site, segment: SegmentId) -> (std::path::PathBuf, Vec<u8>) {
+    let hash = ChunkId(segment.0).to_string();
+    let name = format!("depot/segments/{}/{hash}.seg", &hash[..2]);
+    let path = site.folder.path().join(name);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    // What was found whole a moment ago is looked at again.
+    site.control.depot().collect_garbage().unwrap_err();
+    (path, bytes)
+}
+
+#[tokio::test]
+async fn a_master_that_is_not_whole_is_refused_before_a_disk_is_touched() {
+    let site = Site::new().await;
+    let (key_a, machine_a) = site.enter(1, true).await;
+    let (key_b, machine_b) = site.enter(2, false).await;
+    capture(&site, &key_a, &machine_a, "m").await;
+    let id = SegmentId(*blake3_of(&segment()));
+    let restore = json!({ "kind": "restore", "master": { "name": "m" } });
+    let wish = json!({ "machines": [machine_b], "steps": [restore] });
+
+    let (path, bytes) = lose(&site, id);
+    let refused = site.post("/api/v1/jobs", wish.clone()).await;
+    refused.is_problem(409, "master-not-whole");
+    assert!(refused.json()["title"].as_str().unwrap().contains("m@1"));
+    assert_eq!(site.get("/api/v1/jobs").await.json()["total"], 1, "no job of it");
+
+    // Whole when the job is made, and not any more when the machine asks.
+    std::fs::write(&path, bytes).unwrap();
+    let job = job(&site, &machine_b, restore).await;
+    lose(&site, id);
+    let task = site.task(&key_b).await.is(200).json();
+    assert_eq!(
+        task["task"], "wait",
+        "nothing to do but to wait for a job: {task}"
+    );
+    let row = site
+        .get(&format!("/api/v1/jobs/{}", job.as_str().unwrap()))
+        .await
+        .json()["machines"][0]
+        .clone();
+    assert_eq!(
+        (&row["state"], &row["problem"]["code"]),
+        (&json!("failed"), &json!("master-not-whole")),
+        "{row}"
+    );
+    assert!(!row["problem"]["remedy"].as_str().unwrap().is_empty(), "{row}");
+    depot_call(&site, &key_b, Method::GET, "root", vec![])
+        .await
+        .is_problem(403, "not-yours");
+}
+
+#[tokio::test]
+async fn what_a_restore_expects_is_in_the_row_of_its_job() {
+    let site = Site::new().await;
+    let (key_a, machine_a) = site.enter(1, true).await;
+    let (key_b, machine_b) = site.enter(2, false).await;
+    capture(&site, &key_a, &machine_a, "m").await;
+    let job = job(
+        &site,
+        &machine_b,
+        json!({ "kind": "restore", "master": { "name": "m" } }),
+    )
+    .await;
+    site.task(&key_b).await.is(200);
+    let estimate = json!({ "bytes_used": 31, "bytes_written": 4, "bytes_copied": 0, "bytes_fetched": 2 });
+    let progress = json!({ "job": job, "step_index": 0,
+        "progress": { "phase": "writing", "bytes_done": 1, "bytes_total": 4, "estimate": estimate } });
+    site.agent(
+        Some(&key_b),
+        Method::POST,
+        "/agent/v1/progress",
+        progress.to_string().into(),
+    )
+    .await
+    .is(200);
+    let detail = site
+        .get(&format!("/api/v1/jobs/{}", job.as_str().unwrap()))
+        .await
+        .json();
+    assert_eq!(
+        detail["machines"][0]["progress"]["estimate"], estimate,
+        "{detail}"
+    );
 }
 
 #[tokio::test]

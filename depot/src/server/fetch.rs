@@ -8,7 +8,7 @@ use imager::{
     error::Result,
     exchange::ChunkSource,
     frame::{EncodedFrame, Encoder},
-    store::Store,
+    store::{FrameShare, Store},
 };
 use protocol::{ChunkId, Problem, manifest::SegmentId};
 use std::{collections::HashSet, sync::Arc};
@@ -18,6 +18,9 @@ const NARROWED_LEVEL: i32 = 1;
 /// A compressed frame of which less than this many percent are wanted is made anew; above, what travels too much costs
 /// less than compressing again.
 const WANTED_PERCENT_MIN: u64 = 75;
+/// So many frames are looked into to tell what will travel. Of more, all of each is counted: whoever wants that much of a
+/// segment wants most of it.
+const LOOKED_INTO_MAX: usize = 512;
 
 /// Frames that hold the chunks asked for, checked against the right already, read from the store while they are sent.
 pub struct FrameStream {
@@ -52,6 +55,24 @@ impl FrameStream {
             readable,
             wanted,
         }
+    }
+
+    /// How many bytes [`FrameStream::send`] would hand over, about: what a frame that is made anew takes is known only when
+    /// it is made.
+    ///
+    /// # Errors
+    /// The store lacks one of the chunks.
+    pub fn expected_len(&self) -> Result<u64> {
+        let shares = self.store.frame_shares(&self.wanted, LOOKED_INTO_MAX)?;
+        let len = |share: &FrameShare| {
+            let (frame, plain) = (share.bytes_frame, share.bytes_plain.max(1));
+            match share.bytes_wanted * 100 >= plain * WANTED_PERCENT_MIN {
+                true => frame,
+                // Both are below 2 MiB.
+                false => frame.saturating_mul(share.bytes_wanted) / plain,
+            }
+        };
+        Ok(shares.iter().map(|share| 4 + len(share)).sum::<u64>() + stream::END.len() as u64)
     }
 
     /// Hands the body over piece by piece, one frame each, at most one of them in memory. Blocks on the disk and on `emit`,

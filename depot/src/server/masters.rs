@@ -6,10 +6,18 @@ use imager::{
     store::{Access, CollectOptions, Collected, MasterVersion, Stats, Store},
 };
 use protocol::{MasterName, MasterRef, Problem, manifest::Root};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::hash_map::Entry,
+    path::Path,
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// Longer than any capture takes: so long stays what a running capture was told the depot has.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A room of machines that starts together asks for its tasks within this.
+const WHOLE_FOR: Duration = Duration::from_secs(20);
 
 impl DepotServer {
     /// Opens the store in a folder for writing, or makes one in an empty or missing folder.
@@ -76,13 +84,21 @@ impl DepotServer {
     }
 
     /// Checks that a version is whole, as far as is known without reading its chunks: before a machine's disk is given up
-    /// for it. Names the version, for a right to read it. Takes seconds for a large master.
+    /// for it. Names the version, for a right to read it. Takes seconds for a large master; what was found whole is not
+    /// looked at again for some seconds, because a room of machines asks at the same time.
     ///
     /// # Errors
     /// 404 if there is none or something of it is missing, 500 if something is damaged.
     pub fn check_complete(&self, master: &MasterRef) -> Result<MasterRef, Problem> {
         let root = self.store.master(master).map_err(of_store)?;
-        self.store.check_complete(&root).map_err(of_store)?;
+        let version = (root.name.clone(), root.version);
+        // Held meanwhile: whoever asks for the same waits for the answer instead of finding it, too.
+        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        whole.retain(|_, found| found.elapsed() < WHOLE_FOR);
+        if let Entry::Vacant(unknown) = whole.entry(version) {
+            self.store.check_complete(&root).map_err(of_store)?;
+            unknown.insert(Instant::now());
+        }
         Ok(MasterRef {
             name: root.name,
             version: Some(root.version),
@@ -107,5 +123,6 @@ impl DepotServer {
     fn forget(&self) {
         self.roots.clear();
         self.segments.clear();
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

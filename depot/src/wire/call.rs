@@ -20,6 +20,8 @@ pub enum Call {
     Segment(SegmentId),
     /// `POST fetch`
     Fetch,
+    /// `POST fetch-length`
+    FetchLen,
 }
 
 impl Call {
@@ -34,6 +36,7 @@ impl Call {
             ("POST", "commit") => Some(Self::Commit),
             ("GET", "root") => Some(Self::Root),
             ("POST", "fetch") => Some(Self::Fetch),
+            ("POST", "fetch-length") => Some(Self::FetchLen),
             ("GET", path) => {
                 let id = path.strip_prefix("segments/")?;
                 // Segment ids are written as chunk ids are: 64 hexadecimal digits.
@@ -66,6 +69,7 @@ impl Call {
             Self::Root => format!("{base}/root"),
             Self::Segment(id) => format!("{base}/segments/{}", ChunkId(id.0)),
             Self::Fetch => format!("{base}/fetch"),
+            Self::FetchLen => format!("{base}/fetch-length"),
         }
     }
 
@@ -78,7 +82,7 @@ impl Call {
             Self::PutSegment => MAX_SEGMENT_LEN,
             Self::Commit => MAX_ROOT_LEN,
             Self::Root | Self::Segment(_) => 0,
-            Self::Fetch => (MAX_IDS + 1) * ChunkId::LEN,
+            Self::Fetch | Self::FetchLen => (MAX_IDS + 1) * ChunkId::LEN,
         }
     }
 }

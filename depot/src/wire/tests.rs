@@ -51,6 +51,7 @@ fn every_call_is_found_again_by_its_own_path() {
         Call::Root,
         segment,
         Call::Fetch,
+        Call::FetchLen,
     ] {
         let path = call.path();
         let tail = path.strip_prefix(BASE).unwrap();

@@ -54,7 +54,10 @@ pub struct State {
 
 impl Appliance {
     pub fn start(runtime: &Runtime) -> Self {
-        let folder = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_in(runtime, Arc::new(tempfile::tempdir().unwrap()))
+    }
+
+    pub fn start_in(runtime: &Runtime, folder: Arc<tempfile::TempDir>) -> Self {
         Self::start_at(
             runtime,
             "127.0.0.1:0".parse().unwrap(),

@@ -4,6 +4,7 @@
 mod appliance;
 mod authority;
 mod cuts;
+mod full;
 mod lies;
 mod line;
 mod listing;

@@ -94,6 +94,7 @@ impl Master {
             chunks: ids.len() as u64,
             bytes_data: ByteLen(start),
             notes: vec![],
+            unreadable: None,
             segments: segment_refs,
         };
         let plain = ids.iter().copied().zip(chunks).collect();

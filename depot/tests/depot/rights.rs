@@ -112,8 +112,10 @@ fn another_masters_segments_and_chunks_are_refused() {
     );
     let body = FetchRequest::encode(their_segment, &their_ids);
     assert_eq!(scene.refused(read, Call::Fetch, &body), not_yours());
+    assert_eq!(scene.refused(read, Call::FetchLen, &body), not_yours());
     let body = FetchRequest::encode(our_segment, &their_ids[..1]);
     assert_eq!(scene.refused(read, Call::Fetch, &body), not_yours());
+    assert_eq!(scene.refused(read, Call::FetchLen, &body), not_yours());
     // One foreign chunk among ours spoils the request.
     let mixed = [&our_ids[..], &their_ids[..1]].concat();
     assert_eq!(
@@ -124,6 +126,7 @@ fn another_masters_segments_and_chunks_are_refused() {
     let (_, later_ids) = scene.ours.segment(1);
     let body = FetchRequest::encode(our_segment, &later_ids);
     assert_eq!(scene.refused(read, Call::Fetch, &body), not_yours());
+    assert_eq!(scene.refused(read, Call::FetchLen, &body), not_yours());
 }
 
 #[test]

@@ -93,6 +93,12 @@ fn a_disk_captured_through_the_depot_is_restored_byte_for_byte_and_only_what_dif
     let restored = restore_from(&client, key, &target, 1, &Unwatched).unwrap();
     assert!(std::fs::read(&target).unwrap() == disk);
     assert!(restored.counts.bytes_written > 9 << 20);
+    let expected = restored.estimate.bytes_fetched.unwrap();
+    let received = client.connection().bytes_received();
+    assert!(
+        expected.abs_diff(received) < received / 20,
+        "{expected} were expected, {received} came"
+    );
 
     let before = client.connection().bytes_received();
     let restored = restore_from(&client, key, &target, 1, &Unwatched).unwrap();
@@ -115,8 +121,14 @@ fn a_disk_captured_through_the_depot_is_restored_byte_for_byte_and_only_what_dif
         client.connection().bytes_sent()
     );
     let client = appliance.client(&runtime, read(2));
-    restore_from(&client, key, &target, 2, &Unwatched).unwrap();
+    let restored = restore_from(&client, key, &target, 2, &Unwatched).unwrap();
     assert!(std::fs::read(&target).unwrap() == disk);
+    let expected = restored.estimate.bytes_fetched.unwrap();
+    let received = client.connection().bytes_received();
+    assert!(
+        expected.abs_diff(received) < received / 4,
+        "{expected} were expected, {received} came"
+    );
     // The chunk that changed, and the first and the last: there the disk was made unbootable meanwhile.
     let received = client.connection().bytes_received();
     assert!(received < (3 * 512 + 100) << 10, "{received}");

@@ -20,14 +20,15 @@ use super::{
     arena::{Arena, Content, Lease},
     cut::{self, Piece},
     manifest::ManifestWriter,
-    plan::{How, Plan, Span, UNIT_LEN},
+    plan::{How, Plan, Span},
+    reader::{Reader, Unit},
 };
 use crate::{
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
     exchange::ChunkSink,
     frame::{EncodedFrame, Encoder},
-    progress::{Phase, Progress},
+    progress::Progress,
     store::folder::lock,
 };
 use crossbeam_channel::{Receiver, Sender, bounded, select_biased, unbounded};
@@ -51,6 +52,8 @@ pub(crate) struct Outcome {
     pub(crate) bytes_new: u64,
     pub(crate) bytes_stored: u64,
     pub(crate) chunks_new: u64,
+    /// What of the disk could not be read, in order and disjoint.
+    pub(crate) unreadable: Vec<Range<u64>>,
 }
 
 /// Settings of a pipeline.
@@ -59,19 +62,12 @@ pub(crate) struct Settings {
     pub(crate) level: Option<i32>,
 }
 
-/// Spans that are read together, and their bytes once they are read.
-struct Unit {
-    number: u64,
-    spans: Vec<Span>,
-    /// The bytes of the spans that are read, one behind the other.
-    buffer: Lease,
-}
-
 /// A piece of a unit after hashing.
 struct Found {
     offset: u64,
     length: u64,
-    kind: EntryKind,
+    /// What it is; nothing if that is said later.
+    kind: Option<EntryKind>,
     /// Where its bytes are in the unit's buffer.
     at: usize,
 }
@@ -81,12 +77,11 @@ struct Hashed {
     number: u64,
     found: Vec<Found>,
     buffer: Arc<Lease>,
+    is_late: bool,
 }
 
 /// Asks the sink about this many chunks at a time, or as many as are ready.
 const ASK_CHUNKS: usize = 2048;
-/// Most spans of a unit.
-const UNIT_SPANS: usize = 8192;
 /// Threads that wait for the sink.
 const SENDERS: usize = 2;
 /// Most buffers, however many workers there are: 128 MiB.
@@ -109,7 +104,9 @@ pub(crate) fn run(
     let (done_sender, done) = unbounded::<Vec<ChunkId>>();
     thread::scope(|scope| {
         let state = &state;
-        scope.spawn(move || state.guard(|| read(disk, plan, &arena, &unit_sender, state, progress)));
+        scope.spawn(move || {
+            state.guard(|| Reader::new(disk, plan, &arena, &unit_sender, state, progress).run())
+        });
         for _ in 0..settings.workers {
             let (units, jobs) = (units.clone(), jobs.clone());
             let (results, frames) = (result_sender.clone(), frame_sender.clone());
@@ -138,10 +135,11 @@ pub(crate) fn run(
 
 /// What all threads share.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     stop: AtomicBool,
     error: Mutex<Option<Error>>,
-    bytes_read: AtomicU64,
+    pub(super) unreadable: Mutex<Vec<Range<u64>>>,
+    pub(super) bytes_read: AtomicU64,
     bytes_new: AtomicU64,
     bytes_stored: AtomicU64,
     chunks_new: AtomicU64,
@@ -160,107 +158,8 @@ impl State {
         self.stop.store(true, Ordering::Release);
     }
 
-    fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
-    }
-}
-
-/// Reads the spans in order, unit by unit.
-fn read(
-    disk: &dyn ReadAt,
-    plan: &Plan,
-    arena: &Arena,
-    units: &Sender<Unit>,
-    state: &State,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let mut data = disk.next_data(0);
-    let mut spans = plan
-        .spans()
-        .map(|span| without_holes(disk, span, &mut data))
-        .peekable();
-    // Of the bytes in use, whether they had to be read or turned out to be holes.
-    let mut done = 0;
-    for number in 0.. {
-        if spans.peek().is_none() || state.stopped() {
-            break;
-        }
-        progress.check_cancelled()?;
-        let mut unit = Unit {
-            number,
-            spans: Vec::new(),
-            buffer: arena.lease(),
-        };
-        let mut wanted = 0;
-        while let Some(span) = spans.next_if(|span| {
-            unit.spans.is_empty()
-                || wanted + span.read_len() <= UNIT_LEN as u64 && unit.spans.len() < UNIT_SPANS
-        }) {
-            wanted += span.read_len();
-            unit.spans.push(span);
-        }
-        fill(disk, &mut unit, usize::try_from(wanted).unwrap_or(0))?;
-        state.bytes_read.fetch_add(wanted, Ordering::Relaxed);
-        let used = unit.spans.iter().filter(|span| span.how != How::Free);
-        done = plan
-            .bytes_used
-            .min(done + used.map(|span| span.length).sum::<u64>());
-        if units.send(unit).is_err() {
-            break;
-        }
-        progress.report(Phase::Capturing, done, plan.bytes_used);
-    }
-    Ok(())
-}
-
-/// A span that lies in a hole of the source is zeros without reading. `data` is the range of data at or behind it.
-fn without_holes(disk: &dyn ReadAt, mut span: Span, data: &mut Option<Range<u64>>) -> Span {
-    while let Some(behind) = data.as_ref().filter(|data| data.end <= span.offset) {
-        *data = disk.next_data(behind.end);
-    }
-    let in_hole = data
-        .as_ref()
-        .is_none_or(|data| data.start >= span.offset + span.length);
-    if in_hole && matches!(span.how, How::Whole | How::Content) {
-        span.how = How::Zeros;
-    }
-    span
-}
-
-/// Reads a unit's spans, those that touch in one go.
-fn fill(disk: &dyn ReadAt, unit: &mut Unit, wanted: usize) -> Result<()> {
-    let buffer = unit.buffer.at_least(wanted);
-    let mut at = 0usize;
-    let mut run: Option<(u64, usize)> = None;
-    let mut next = 0u64;
-    let mut flush = |run: &mut Option<(u64, usize)>, at: usize| -> Result<()> {
-        if let Some((offset, start)) = run.take() {
-            disk.read_exact_at(&mut buffer[start..at], offset)?;
-        }
-        Ok(())
-    };
-    for span in &unit.spans {
-        let length = usize::try_from(span.read_len()).unwrap_or(0);
-        if length == 0 {
-            continue;
-        }
-        if run.is_none() || span.offset != next {
-            flush(&mut run, at)?;
-            run = Some((span.offset, at));
-        }
-        at += length;
-        next = span.offset + span.length;
-    }
-    flush(&mut run, at)
-}
-
-impl Span {
-    /// Bytes of it that are read.
-    fn read_len(&self) -> u64 {
-        match self.how {
-            How::Whole | How::Content => self.length,
-            How::Zeros | How::Free => 0,
-        }
     }
 }
 
@@ -299,7 +198,12 @@ fn work(
             recv(units) -> unit => match unit {
                 Ok(unit) => {
                     let hashed = if state.stopped() {
-                        Hashed { number: unit.number, found: Vec::new(), buffer: Arc::new(unit.buffer) }
+                        Hashed {
+                            number: unit.number,
+                            found: Vec::new(),
+                            buffer: Arc::new(unit.buffer),
+                            is_late: unit.is_late,
+                        }
                     } else {
                         hash(unit)
                     };
@@ -331,35 +235,21 @@ fn hash(unit: Unit) -> Hashed {
     for span in &unit.spans {
         let length = usize::try_from(span.read_len()).unwrap_or(0);
         let bytes = &unit.buffer.bytes()[at..at + length];
-        let chunk = |range: Range<usize>| {
-            let kind = EntryKind::Data(ChunkId(*blake3::hash(&bytes[range.clone()]).as_bytes()));
-            Found {
-                offset: span.offset + range.start as u64,
-                length: range.len() as u64,
-                kind,
-                at: at + range.start,
-            }
-        };
-        let empty = |kind| Found {
+        let without_bytes = |kind| Found {
             offset: span.offset,
             length: span.length,
             kind,
             at,
         };
         match span.how {
-            How::Free => found.push(empty(EntryKind::Discard)),
-            How::Zeros => found.push(empty(EntryKind::Zero)),
-            How::Whole if cut::is_zero(bytes) => found.push(empty(EntryKind::Zero)),
-            How::Whole => found.push(chunk(0..length)),
-            How::Content => found.extend(cut::cut(bytes).into_iter().map(|piece| match piece {
-                Piece::Chunk(range) => chunk(range),
-                Piece::Zeros(range) => Found {
-                    offset: span.offset + range.start as u64,
-                    length: range.len() as u64,
-                    kind: EntryKind::Zero,
-                    at: at + range.start,
-                },
-            })),
+            How::Free => found.push(without_bytes(Some(EntryKind::Discard))),
+            How::Zeros => found.push(without_bytes(Some(EntryKind::Zero))),
+            How::Later => found.push(without_bytes(None)),
+            How::Whole | How::Content => {
+                for (part, is_readable) in parts(span, &unit.unreadable) {
+                    hash_part(span, bytes, at, part, is_readable, &mut found);
+                }
+            }
         }
         at += length;
     }
@@ -367,6 +257,62 @@ fn hash(unit: Unit) -> Hashed {
         number: unit.number,
         found,
         buffer: Arc::new(unit.buffer),
+        is_late: unit.is_late,
+    }
+}
+
+/// The parts of a span that could be read and those that could not, in order; `unreadable` is sorted.
+fn parts(span: &Span, unreadable: &[Range<u64>]) -> Vec<(Range<usize>, bool)> {
+    let index = |offset: u64| usize::try_from(offset - span.offset).unwrap_or(0);
+    let end = span.offset + span.length;
+    let mut parts = Vec::with_capacity(1);
+    let mut next = span.offset;
+    let first = unreadable.partition_point(|range| range.end <= span.offset);
+    for range in unreadable[first..].iter().take_while(|range| range.start < end) {
+        let (start, stop) = (range.start.max(next), range.end.min(end));
+        if next < start {
+            parts.push((index(next)..index(start), true));
+        }
+        parts.push((index(start)..index(stop), false));
+        next = stop;
+    }
+    if next < end {
+        parts.push((index(next)..index(end), true));
+    }
+    parts
+}
+
+/// Cuts and hashes a part of a span whose bytes are at `at` in the unit's buffer.
+fn hash_part(
+    span: &Span,
+    bytes: &[u8],
+    at: usize,
+    part: Range<usize>,
+    is_readable: bool,
+    found: &mut Vec<Found>,
+) {
+    let piece = |range: Range<usize>, kind| Found {
+        offset: span.offset + range.start as u64,
+        length: range.len() as u64,
+        kind: Some(kind),
+        at: at + range.start,
+    };
+    let chunk = |range: Range<usize>| {
+        let id = ChunkId(*blake3::hash(&bytes[range.clone()]).as_bytes());
+        piece(range, EntryKind::Data(id))
+    };
+    let start = part.start;
+    if !is_readable {
+        found.push(piece(part, EntryKind::Unreadable));
+    } else if span.how == How::Content {
+        found.extend(cut::cut(&bytes[part]).into_iter().map(|cut| match cut {
+            Piece::Chunk(range) => chunk(start + range.start..start + range.end),
+            Piece::Zeros(range) => piece(start + range.start..start + range.end, EntryKind::Zero),
+        }));
+    } else if cut::is_zero(&bytes[part.clone()]) {
+        found.push(piece(part, EntryKind::Zero));
+    } else {
+        found.push(chunk(part));
     }
 }
 
@@ -422,6 +368,7 @@ impl Coordinator<'_> {
             return Err(error);
         }
         let (segments, chunks, bytes_data) = self.manifest.finish()?;
+        let unreadable = std::mem::take(&mut *lock(&self.state.unreadable));
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Ok(Outcome {
             segments,
@@ -431,6 +378,7 @@ impl Coordinator<'_> {
             bytes_new: count(&self.state.bytes_new),
             bytes_stored: count(&self.state.bytes_stored),
             chunks_new: count(&self.state.chunks_new),
+            unreadable,
         })
     }
 
@@ -445,7 +393,7 @@ impl Coordinator<'_> {
             .iter()
             .flat_map(|hashed| &hashed.found)
             .filter_map(|found| match found.kind {
-                EntryKind::Data(id) => Some(id),
+                Some(EntryKind::Data(id)) => Some(id),
                 _ => None,
             })
             .collect();
@@ -463,8 +411,14 @@ impl Coordinator<'_> {
         let mut lacking = lacking.into_iter();
         for hashed in batch {
             for found in &hashed.found {
-                self.manifest.push(found.offset, found.length, found.kind)?;
-                let EntryKind::Data(id) = found.kind else { continue };
+                match found.kind {
+                    None => self.manifest.postpone(found.offset, found.length)?,
+                    Some(kind) if hashed.is_late => self.manifest.supply(found.offset, found.length, kind),
+                    Some(kind) => self.manifest.push(found.offset, found.length, kind)?,
+                }
+                let Some(EntryKind::Data(id)) = found.kind else {
+                    continue;
+                };
                 if lacking.next() == Some(true) && self.sent.insert(id) {
                     let length = usize::try_from(found.length).unwrap_or(0);
                     self.add(id, &hashed.buffer, found.at..found.at + length)?;

@@ -86,6 +86,8 @@ pub(crate) enum How {
     Zeros,
     /// It is not read.
     Free,
+    /// It did not read at once and is gone back to at the end.
+    Later,
 }
 
 impl Plan {

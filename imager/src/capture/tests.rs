@@ -3,7 +3,7 @@ use crate::exchange::ManifestSource;
 use crate::{
     Unwatched,
     restore::{RestoreOptions, restore},
-    synthetic::{RecordingDisk, gpt_disk, memory_store, noise},
+    synthetic::{FailingDisk, RecordingDisk, gpt_disk, memory_store, noise},
 };
 use proptest::prelude::*;
 use protocol::{
@@ -94,28 +94,89 @@ fn what_lies_behind_the_last_partition_is_not_kept_unless_asked_for() {
     assert!(raw.counts.bytes_new >= 1 << 20, "{:?}", raw.counts);
 }
 
-#[test]
-fn a_read_error_of_the_source_names_the_range_and_makes_no_version() {
-    struct Failing(Vec<u8>);
-    impl ReadAt for Failing {
-        fn len(&self) -> u64 {
-            self.0.len() as u64
-        }
-        fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-            if offset + buffer.len() as u64 > 20 << 20 {
-                return Err(Error::new(
-                    ErrorKind::Read,
-                    format!("reading {} bytes at offset {offset}", buffer.len()),
-                ));
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn of_a_disk_with_bad_sectors_everything_else_is_kept(
+        bytes in content(), bad in prop::collection::btree_set(0usize..40_000, 0..12), with_table in any::<bool>(), raw in any::<bool>(),
+    ) {
+        let sectors = bytes.len() as u64 / 512 + 1;
+        let disk = if with_table {
+            gpt_disk((2048 + sectors + 100) * 512, &[(2048, 2048 + sectors)], |_, part| part[..bytes.len()].copy_from_slice(&bytes))
+        } else {
+            let mut disk = bytes;
+            disk.resize(usize::try_from(sectors).unwrap() * 512, 1);
+            disk
+        };
+        // Not in the tables: those are looked at, and without them the disk is another one.
+        let (first, end) = if with_table { (2048, 2048 + sectors) } else { (64, sectors) };
+        let bad: Vec<u64> = bad.into_iter().map(|at| first + at as u64).filter(|at| *at < end).collect();
+        let source = FailingDisk::new(disk.clone(), bad.iter().map(|sector| sector * 512..(sector + 1) * 512));
+        let (store, _) = memory_store();
+        let options = CaptureOptions { as_raw: raw, workers: 2, ..options() };
+        let first_try = capture(&source, &store, &options, &Unwatched);
+        let lost: Vec<(u64, u64)> = match &first_try {
+            Ok(captured) => { prop_assert!(captured.root.unreadable.is_none()); Vec::new() }
+            Err(error) => {
+                prop_assert_eq!(error.kind(), ErrorKind::Unreadable);
+                prop_assert_eq!(store.stats().unwrap().masters, 0);
+                error.unreadable().unwrap().ranges.iter().map(|range| (range.start, range.end())).collect()
             }
-            self.0.read_exact_at(buffer, offset)
+        };
+        let covered: u64 = lost.iter().map(|(start, end)| (end - start) / 512).sum();
+        prop_assert_eq!(covered, bad.len() as u64, "all of it was read, and nothing else is called lost");
+        prop_assert!(bad.iter().all(|sector| lost.iter().any(|(start, end)| (*start..*end).contains(&(sector * 512)))));
+        let captured = capture(&source, &store, &CaptureOptions { keep_unreadable: true, ..options }, &Unwatched).unwrap();
+        prop_assert!(captured.counts.bytes_new == 0 || first_try.is_ok() || bad.is_empty(), "{:?}", captured.counts);
+        prop_assert_eq!(captured.root.unreadable.is_some(), !bad.is_empty());
+        let target = RecordingDisk::new(vec![0xEE; disk.len()]);
+        let restoring = RestoreOptions::new(MasterRef { name: "master".parse().unwrap(), version: None }, store.public_key());
+        let restored = restore(&store, &target, &restoring, &Unwatched).unwrap();
+        prop_assert_eq!(restored.notes.iter().any(|note| note.contains("could not be read")), !bad.is_empty());
+        let there = target.bytes();
+        for (number, sector) in disk.chunks(512).enumerate() {
+            let found = &there[number * 512..(number + 1) * 512];
+            let number = number as u64;
+            // Behind the last partition, and in the gap before it, nothing is kept unless it is asked for.
+            if bad.contains(&number) {
+                prop_assert!(found.iter().all(|byte| *byte == 0));
+            } else if raw || (first..end).contains(&number) || !with_table {
+                prop_assert!(found == sector, "sector {}", number);
+            }
         }
     }
+}
+
+#[test]
+fn good_parts_are_stored_before_bad_ones_are_gone_back_to() {
+    struct Phases(std::sync::Mutex<Vec<Phase>>);
+    impl Progress for Phases {
+        fn report(&self, phase: Phase, _done: u64, _total: u64) {
+            self.0.lock().unwrap().push(phase);
+        }
+    }
+    // More places than are left for later.
+    let disk = noise(2, 48 << 20);
+    let bad = (0..12u64).map(|number| {
+        let start = number * (4 << 20) + 5000;
+        start..start + 1
+    });
+    let source = FailingDisk::new(disk, bad);
     let (store, _) = memory_store();
-    let error = capture(&Failing(noise(1, 30 << 20)), &store, &options(), &Unwatched).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Read);
-    assert!(error.chain().contains("at offset"), "{}", error.chain());
-    assert_eq!(store.stats().unwrap().masters, 0);
+    let phases = Phases(std::sync::Mutex::default());
+    let error = capture(&source, &store, &options(), &phases).unwrap_err();
+    assert_eq!(error.unreadable().unwrap().range_count, 12);
+    let phases = phases.0.into_inner().unwrap();
+    let first = phases.iter().position(|phase| *phase == Phase::Rescuing).unwrap();
+    assert!(phases[first..].iter().all(|phase| *phase == Phase::Rescuing));
+    assert!(
+        phases[..first]
+            .iter()
+            .filter(|phase| **phase == Phase::Capturing)
+            .count()
+            >= 12
+    );
 }
 
 #[test]

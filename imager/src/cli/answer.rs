@@ -7,7 +7,7 @@ use imager::{
     restore::{Estimate, RestoreCounts},
     store::{Collected, MasterVersion, Stats, VerifyReport},
 };
-use protocol::manifest::Root;
+use protocol::manifest::{Root, Unreadable};
 use serde::Serialize;
 
 /// One answer.
@@ -60,6 +60,8 @@ pub(super) struct CaptureAnswer {
     /// Always 0: a capture writes to no disk.
     pub(super) bytes_written: u64,
     pub(super) notes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unreadable: Option<Unreadable>,
 }
 
 #[derive(Serialize)]

@@ -109,9 +109,12 @@ pub(super) fn print_error(error: &Error, json: bool) {
     eprintln!("imager: {}", error.chain());
     if json {
         let problem = error.to_problem();
-        let object = serde_json::json!({
+        let mut object = serde_json::json!({
             "error": { "code": problem.code, "message": problem.title, "remedy": problem.remedy }
         });
+        if let Some(unreadable) = error.unreadable() {
+            object["error"]["unreadable"] = serde_json::json!(unreadable);
+        }
         // Whoever asked for it has gone; the exit code still says it.
         let _ = writeln!(std::io::stdout(), "{object}");
     }

@@ -80,6 +80,7 @@ fn capture_disk(arguments: &Capture) -> Result<Answer> {
         level: Some(arguments.level),
         as_raw: arguments.treat_as.is_some(),
         drop_hibernation: arguments.drop_hibernation,
+        keep_unreadable: arguments.keep_unreadable,
         workers: arguments.workers,
     };
     capture(&disk, &store, &options, &Terminal::new())
@@ -121,6 +122,7 @@ fn answer_captured(captured: imager::capture::Captured) -> Answer {
         bytes_written: 0,
         counts: captured.counts,
         notes: captured.root.notes,
+        unreadable: captured.root.unreadable,
     })
 }
 

@@ -26,8 +26,10 @@ const BATCH_BYTES: u64 = 4 << 20;
 /// The disk image of one version of a master, for reading only.
 ///
 /// What the master says nothing of (free space, what a restore leaves alone) reads as zeros, and
-/// [`ReadAt::next_data`] knows it for a hole. Every chunk is checked against its id; a few decoded frames and manifest
-/// segments are kept in memory (32 MiB and 8 MiB at most). Cheap to make; nothing is fetched before it is read.
+/// [`ReadAt::next_data`] knows it for a hole. What could not be read when it was captured cannot be read here either,
+/// though a restore makes zeros of it: whoever copies a file must learn that a part of it is missing. Every chunk is
+/// checked against its id; a few decoded frames and manifest segments are kept in memory (32 MiB and 8 MiB at most).
+/// Cheap to make; nothing is fetched before it is read.
 pub struct MasterDisk<'a> {
     source: &'a dyn MasterSource,
     root: Root,
@@ -41,7 +43,16 @@ pub struct MasterDisk<'a> {
 struct Piece {
     start: u64,
     length: u64,
-    chunk: Option<ChunkId>,
+    holds: Holds,
+}
+
+/// What a piece reads as.
+#[derive(Clone, Copy, Debug)]
+enum Holds {
+    Chunk(ChunkId),
+    Zeros,
+    /// An error, as on the disk that was captured.
+    Nothing,
 }
 
 impl Piece {
@@ -133,9 +144,10 @@ impl<'a> MasterDisk<'a> {
             .map(|(start, entry)| Piece {
                 start,
                 length: entry.length_bytes,
-                chunk: match entry.kind {
-                    EntryKind::Data(id) => Some(id),
-                    EntryKind::Zero | EntryKind::Discard | EntryKind::Keep => None,
+                holds: match entry.kind {
+                    EntryKind::Data(id) => Holds::Chunk(id),
+                    EntryKind::Zero | EntryKind::Discard | EntryKind::Keep => Holds::Zeros,
+                    EntryKind::Unreadable => Holds::Nothing,
                 },
             })
             .collect();
@@ -164,9 +176,21 @@ impl<'a> MasterDisk<'a> {
                     inside: index(from - piece.start),
                 };
                 covered = to;
-                let Some(id) = piece.chunk else {
-                    buffer[placement.buffer].fill(0);
-                    continue;
+                let id = match piece.holds {
+                    Holds::Chunk(id) => id,
+                    Holds::Zeros => {
+                        buffer[placement.buffer].fill(0);
+                        continue;
+                    }
+                    Holds::Nothing => {
+                        return Err(Error::new(
+                            ErrorKind::Read,
+                            format!(
+                                "{} bytes at offset {} could not be read when the disk was captured",
+                                piece.length, piece.start
+                            ),
+                        ));
+                    }
                 };
                 match frames.get(&id) {
                     Some(chunk) => placement.fill(buffer, chunk, &id)?,
@@ -278,11 +302,12 @@ impl ReadAt for MasterDisk<'_> {
             };
             let first = pieces.partition_point(|piece| piece.end() <= offset);
             for piece in &pieces[first.min(pieces.len())..] {
-                match (&mut found, piece.chunk) {
-                    (Some(range), Some(_)) => range.end = piece.end(),
-                    (Some(_), None) => return found,
-                    (None, Some(_)) => found = Some(piece.start.max(offset)..piece.end()),
-                    (None, None) => {}
+                let is_hole = matches!(piece.holds, Holds::Zeros);
+                match &mut found {
+                    Some(range) if !is_hole => range.end = piece.end(),
+                    Some(_) => return found,
+                    None if is_hole => {}
+                    None => found = Some(piece.start.max(offset)..piece.end()),
                 }
             }
             number += 1;

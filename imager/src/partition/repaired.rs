@@ -48,6 +48,20 @@ impl<'a> RepairedDisk<'a> {
         Some(Self { disk, pieces })
     }
 
+    /// Lays the pieces over what was read.
+    fn repair(&self, buffer: &mut [u8], offset: u64) {
+        let end = offset + buffer.len() as u64;
+        for (range, bytes) in self.ranges() {
+            let (from, to) = (range.start.max(offset), range.end.min(end));
+            if from < to {
+                // Both differences are at most the length of a slice.
+                let (at, taken) = ((from - offset) as usize, (from - range.start) as usize);
+                let length = (to - from) as usize;
+                buffer[at..at + length].copy_from_slice(&bytes[taken..taken + length]);
+            }
+        }
+    }
+
     fn ranges(&self) -> impl Iterator<Item = (Range<u64>, &[u8])> {
         self.pieces
             .iter()
@@ -62,16 +76,13 @@ impl ReadAt for RepairedDisk<'_> {
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         self.disk.read_exact_at(buffer, offset)?;
-        let end = offset + buffer.len() as u64;
-        for (range, bytes) in self.ranges() {
-            let (from, to) = (range.start.max(offset), range.end.min(end));
-            if from < to {
-                // Both differences are at most the length of a slice.
-                let (at, taken) = ((from - offset) as usize, (from - range.start) as usize);
-                let length = (to - from) as usize;
-                buffer[at..at + length].copy_from_slice(&bytes[taken..taken + length]);
-            }
-        }
+        self.repair(buffer, offset);
+        Ok(())
+    }
+
+    fn reread_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.disk.reread_exact_at(buffer, offset)?;
+        self.repair(buffer, offset);
         Ok(())
     }
 

@@ -156,7 +156,7 @@ impl Run<'_> {
                         if stop.load(Ordering::Acquire) {
                             continue;
                         }
-                        match self.read_stretch(&stretch, &mut buffer, found) {
+                        match self.read_stretch(&stretch, phase, &mut buffer, found) {
                             Ok(()) => {
                                 let end = stretch
                                     .entries
@@ -231,13 +231,21 @@ impl Run<'_> {
     fn read_stretch(
         &self,
         stretch: &Stretch,
+        phase: Phase,
         buffer: &mut Vec<u8>,
         found: &(dyn Fn(usize, &Placed, bool) -> Result<()> + Sync),
     ) -> Result<()> {
+        // A sector that cannot be read differs: most disks find another one for it once it is written, and reading back
+        // tells of those that do not.
+        let differs = |error: &Error| phase == Phase::Comparing && error.kind() == ErrorKind::Read;
         let mut at = 0;
         while let Some(entry) = stretch.entries.get(at) {
             let EntryKind::Data(_) = entry.kind else {
-                found(stretch.segment, entry, self.is_zero_on_target(entry)?)?;
+                let same = match self.is_zero_on_target(entry) {
+                    Err(error) if differs(&error) => false,
+                    answer => answer?,
+                };
+                found(stretch.segment, entry, same)?;
                 at += 1;
                 continue;
             };
@@ -260,7 +268,14 @@ impl Run<'_> {
                 continue;
             }
             buffer.resize(usize::try_from(length).unwrap_or(0), 0);
-            self.target.read_exact_at(buffer, start)?;
+            match self.target.read_exact_at(buffer, start) {
+                Err(error) if differs(&error) => {
+                    run.iter()
+                        .try_for_each(|entry| found(stretch.segment, entry, false))?;
+                    continue;
+                }
+                answer => answer?,
+            }
             self.counters.bytes_read.fetch_add(length, Ordering::Relaxed);
             let mut rest = buffer.as_slice();
             for entry in run {

@@ -52,6 +52,7 @@ pub(super) struct Placed {
     pub(super) index: usize,
     pub(super) offset: u64,
     pub(super) length: u64,
+    /// What it is after the restore: what could not be read at the capture is zeros.
     pub(super) kind: EntryKind,
     pub(super) role: Role,
 }
@@ -123,14 +124,19 @@ impl<'a> Entries<'a> {
             .enumerate()
             .map(|(index, (offset, entry))| {
                 let length = entry.length_bytes;
+                let kind = match entry.kind {
+                    // Never what the target held.
+                    EntryKind::Unreadable => EntryKind::Zero,
+                    kind => kind,
+                };
                 let role = self
-                    .role(offset, length, entry.kind)
+                    .role(offset, length, kind)
                     .ok_or_else(|| damaged("an entry crosses the border of a partition table"))?;
                 Ok(Placed {
                     index,
                     offset,
                     length,
-                    kind: entry.kind,
+                    kind,
                     role,
                 })
             })

@@ -265,7 +265,7 @@ fn pieces(how: How, bytes: &[u8]) -> Vec<Range<usize>> {
                 Piece::Zeros(_) => None,
             })
             .collect(),
-        How::Zeros | How::Free => Vec::new(),
+        How::Zeros | How::Free | How::Later => Vec::new(),
     }
 }
 

@@ -529,7 +529,7 @@ fn a_chunk_that_the_source_keeps_back_is_missed_and_one_that_comes_twice_does_no
 fn any_entry() -> impl Strategy<Value = (u64, u8)> {
     (
         prop_oneof![4 => 1u64..20_000, 1 => 1u64..1 << 22, 1 => any::<u64>().prop_map(|value| value >> 9)],
-        0u8..6,
+        0u8..7,
     )
 }
 
@@ -555,6 +555,7 @@ proptest! {
                 2 => EntryKind::Data(ChunkId([3; 32])),
                 3 => EntryKind::Zero,
                 4 => EntryKind::Discard,
+                5 => EntryKind::Unreadable,
                 _ => EntryKind::Keep,
             };
             let length_bytes = match kind {
@@ -578,7 +579,7 @@ proptest! {
                 number: 1, start, length, head: ByteLen(head), kind: String::new(), label: String::new(), filesystem: None,
                 state: PartitionState::Raw { reason: String::new() },
             }).collect(),
-            bytes_used: ByteLen(0), chunks: 0, bytes_data: ByteLen(0), notes: Vec::new(),
+            bytes_used: ByteLen(0), chunks: 0, bytes_data: ByteLen(0), notes: Vec::new(), unreadable: None,
             segments: vec![SegmentRef { id: segment_id, covers: ByteLen(covered) }],
         };
         let key = SecretKey::generate().unwrap();

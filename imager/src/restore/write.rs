@@ -186,7 +186,7 @@ impl Run<'_> {
                         length: entry.length,
                     },
                 )),
-                EntryKind::Zero => {
+                EntryKind::Zero | EntryKind::Unreadable => {
                     self.progress.check_cancelled()?;
                     self.target
                         .zero_range(entry.offset..entry.offset.saturating_add(entry.length))?;

@@ -117,13 +117,24 @@ impl FolderStorage {
     }
 
     fn failed(&self, attempt: &str, name: &str, error: io::Error) -> Error {
-        let full = error.kind() == io::ErrorKind::StorageFull;
-        let error = Error::io(format!("{attempt} {name} in {}", self.folder.display()), error);
-        if full {
-            return error
-                .with_remedy("make room where the store is, then run it again: what was stored is not lost");
-        }
-        error
+        let remedy = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "make room where the store is, then run it again: what was stored is not lost"
+            }
+            io::ErrorKind::ReadOnlyFilesystem => {
+                "the store's filesystem takes no more writes: look at the kernel's messages, its disk may be failing; \
+                 when it does again, run it again: what was stored is not lost"
+            }
+            io::ErrorKind::PermissionDenied => "run this as the owner of the store",
+            io::ErrorKind::NotFound => {
+                return Error::io(format!("{attempt} {name} in {}", self.folder.display()), error);
+            }
+            _ => {
+                "look at the kernel's messages: the disk that the store is on may be failing; when it works again, run it \
+                 again: what was stored is not lost"
+            }
+        };
+        Error::io(format!("{attempt} {name} in {}", self.folder.display()), error).with_remedy(remedy)
     }
 }
 

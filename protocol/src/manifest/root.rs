@@ -41,6 +41,9 @@ pub struct Root {
     /// What a person should know: "unallocated space was left out".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// What of the disk could not be read, if somebody asked to keep it all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<Unreadable>,
     /// The segments, in the order of the disk, covering it without a gap.
     pub segments: Vec<SegmentRef>,
 }
@@ -75,6 +78,29 @@ impl ByteRange {
     pub fn overlaps(&self, start: u64, length: u64) -> bool {
         start < self.end() && self.start < start.saturating_add(length)
     }
+}
+
+/// What of a disk could not be read: zeros in whatever is restored. The segments have every range; this is for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Bytes in all.
+    pub bytes: ByteLen,
+    /// Ranges in all.
+    pub range_count: u64,
+    /// The first of the ranges, in the order of the disk; at most [`Unreadable::LISTED_MAX`].
+    pub ranges: Vec<ByteRange>,
+    /// Files in all that have a byte in one of them.
+    pub file_count: u64,
+    /// The first of the files, `2:/etc/fstab` being on partition 2; at most [`Unreadable::LISTED_MAX`].
+    pub files: Vec<String>,
+    /// Partitions whose files cannot be told, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Unreadable {
+    /// Most ranges and most files that are listed.
+    pub const LISTED_MAX: usize = 1000;
 }
 
 /// How a disk is divided.
@@ -176,6 +202,13 @@ impl Root {
         }
         if self.smallest_target.get() > size {
             return Err(damaged("its smallest target is larger than its disk"));
+        }
+        let lost = self.unreadable.iter().flat_map(|unreadable| &unreadable.ranges);
+        if lost
+            .into_iter()
+            .any(|range| range.length == 0 || !inside(range.start, range.length))
+        {
+            return Err(damaged("a range that could not be read is not on the disk"));
         }
         for partition in &self.partitions {
             if !inside(partition.start, partition.length)

@@ -3,7 +3,7 @@
 //! | offset | size | meaning |
 //! | --- | --- | --- |
 //! | 0 | 8 | magic `AMRCSEGM` |
-//! | 8 | 2 | format version, 1 |
+//! | 8 | 2 | format version: 2 if an entry is of kind 5, else 1 |
 //! | 10 | 2 | reserved, 0 |
 //! | 12 | 4 | number of entries, 1 to 16384 |
 //! | 16 | 8 | offset on the disk of the first entry |
@@ -12,7 +12,7 @@
 //!
 //! | entry offset | size | meaning |
 //! | --- | --- | --- |
-//! | 0 | 8 | low 56 bits: length in bytes, not 0; high 8 bits: kind (1 data, 2 zero, 3 discard, 4 keep) |
+//! | 0 | 8 | low 56 bits: length in bytes, not 0; high 8 bits: kind (1 data, 2 zero, 3 discard, 4 keep, 5 unreadable) |
 //! | 8 | 32 | chunk id; only when the kind is data, and then the length is the chunk's (≤ 1 MiB) |
 //!
 //! A segment's id is the BLAKE3-256 hash of all its bytes.
@@ -26,7 +26,10 @@ use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 const MAGIC: &[u8; 8] = b"AMRCSEGM";
+/// What every reader understands.
 const VERSION: u16 = 1;
+/// With ranges that could not be read: a reader that does not know them refuses the version, by its number.
+const VERSION_WITH_UNREADABLE: u16 = 2;
 const HEADER_LEN: usize = 32;
 const LENGTH_MASK: u64 = (1 << 56) - 1;
 const WHAT: &str = "manifest segment";
@@ -60,6 +63,8 @@ pub enum EntryKind {
     Discard,
     /// Must be left as it is on the target.
     Keep,
+    /// It could not be read when the disk was captured: zeros after a restore, never what the target held.
+    Unreadable,
 }
 
 impl Segment {
@@ -90,7 +95,12 @@ impl Segment {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_LEN + self.entries.len() * 40);
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        let is_unreadable = |entry: &Entry| entry.kind == EntryKind::Unreadable;
+        let version = match self.entries.iter().any(is_unreadable) {
+            true => VERSION_WITH_UNREADABLE,
+            false => VERSION,
+        };
+        bytes.extend_from_slice(&version.to_le_bytes());
         bytes.extend_from_slice(&[0; 2]);
         bytes.extend_from_slice(
             &u32::try_from(self.entries.len())
@@ -105,6 +115,7 @@ impl Segment {
                 EntryKind::Zero => 2,
                 EntryKind::Discard => 3,
                 EntryKind::Keep => 4,
+                EntryKind::Unreadable => 5,
             };
             bytes.extend_from_slice(&(kind << 56 | entry.length_bytes & LENGTH_MASK).to_le_bytes());
             if let EntryKind::Data(id) = entry.kind {
@@ -128,11 +139,11 @@ impl Segment {
             return Err(ManifestError::Magic(WHAT));
         }
         let version = u16::from_le_bytes([header[8], header[9]]);
-        if version != VERSION {
+        if !(VERSION..=VERSION_WITH_UNREADABLE).contains(&version) {
             return Err(ManifestError::Version {
                 what: WHAT,
                 found: version,
-                read: VERSION,
+                read: VERSION_WITH_UNREADABLE,
             });
         }
         let count = u32_at(header, 12) as usize;
@@ -165,6 +176,7 @@ impl Segment {
                 2 => EntryKind::Zero,
                 3 => EntryKind::Discard,
                 4 => EntryKind::Keep,
+                5 if version == VERSION_WITH_UNREADABLE => EntryKind::Unreadable,
                 _ => return Err(damaged("an entry has an unknown kind")),
             };
             if length_bytes == 0 {
@@ -177,6 +189,13 @@ impl Segment {
         }
         if !rest.is_empty() {
             return Err(damaged("bytes are left over behind the last entry"));
+        }
+        if version == VERSION_WITH_UNREADABLE
+            && entries.iter().all(|entry| entry.kind != EntryKind::Unreadable)
+        {
+            return Err(damaged(
+                "by its version something could not be read, and no entry says so",
+            ));
         }
         if sum != covered || start.checked_add(covered).is_none() {
             return Err(damaged("its lengths do not add up"));

@@ -20,6 +20,10 @@ fn entry() -> impl Strategy<Value = Entry> {
             length_bytes,
             kind: EntryKind::Keep
         }),
+        (1u64..1 << 40).prop_map(|length_bytes| Entry {
+            length_bytes,
+            kind: EntryKind::Unreadable
+        }),
     ]
 }
 
@@ -35,6 +39,8 @@ proptest! {
         let _ = Segment::decode(&bytes);
         let mut with_head = b"AMRCSEGM\x01\0\0\0".to_vec();
         with_head.extend_from_slice(&bytes);
+        let _ = Segment::decode(&with_head);
+        with_head[8] = 2;
         let _ = Segment::decode(&with_head);
     }
 
@@ -80,8 +86,29 @@ fn another_version_is_refused_by_its_number() {
     bytes[8] = 9;
     assert_eq!(
         Segment::decode(&bytes).unwrap_err().to_string(),
-        "manifest segment has format version 9, this program reads version 1"
+        "manifest segment has format version 9, this program reads version 2"
     );
+}
+
+#[test]
+fn a_segment_is_of_the_second_version_only_if_something_could_not_be_read() {
+    let encode = |kind| {
+        let entries = vec![Entry {
+            length_bytes: 512,
+            kind,
+        }];
+        Segment {
+            start: ByteOffset(0),
+            entries,
+        }
+        .encode()
+    };
+    assert_eq!(encode(EntryKind::Zero)[8], 1);
+    let mut bytes = encode(EntryKind::Unreadable);
+    assert_eq!(bytes[8], 2);
+    bytes[8] = 1;
+    let error = Segment::decode(&bytes).unwrap_err().to_string();
+    assert_eq!(error, "manifest segment is damaged: an entry has an unknown kind");
 }
 
 #[test]

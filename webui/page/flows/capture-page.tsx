@@ -1,6 +1,7 @@
 /** Capture: which machine, which disk, under which name. */
 import {
   Button,
+  Checkbox,
   Form,
   FormGroup,
   FormHelperText,
@@ -35,6 +36,8 @@ interface Draft {
   master: string;
   /** What was ticked for the disk; a draft of an earlier page has none. */
   options?: CaptureOption[];
+  /** What the disk does not give becomes zeros. */
+  keepUnreadable?: boolean;
 }
 
 /** The flow, on one page: a phone scrolls it. */
@@ -79,6 +82,7 @@ export function CapturePage() {
           disk: named?.identity ?? null,
           as_raw: chosen.includes('as-raw'),
           drop_hibernation: chosen.includes('drop-hibernation'),
+          keep_unreadable: draft.keepUnreadable === true,
         },
       ],
     };
@@ -179,6 +183,13 @@ export function CapturePage() {
                   </HelperText>
                 </FormHelperText>
               </FormGroup>
+              <Checkbox
+                id="capture-keep-unreadable"
+                label={t('capture.keep-unreadable')}
+                description={t('capture.keep-unreadable.about')}
+                isChecked={draft.keepUnreadable === true}
+                onChange={(_, ticked) => setDraft({ ...draft, keepUnreadable: ticked })}
+              />
             </FlowSection>
           )}
           {create.isError && <Problem error={create.error} />}

@@ -4,9 +4,9 @@ import type { Progress as StepProgress } from '../api/types';
 import { useLanguage } from '../language/language';
 
 /** Phases that the agent names and the page has words for. */
-const PHASES = ['reading', 'sending', 'comparing', 'fetching', 'writing', 'checking'] as const;
+const PHASES = ['reading', 'rescuing', 'sending', 'comparing', 'fetching', 'writing', 'checking'] as const;
 
-/** The bar and, under it, share, rate and estimate. */
+/** The bar and, under it, share, rate and rest; of a restore also what it will do. */
 export function StepProgressBar({ progress, step }: { progress: StepProgress; step: string }) {
   const { t, format } = useLanguage();
   const known = progress.bytes_total > 0;
@@ -20,6 +20,7 @@ export function StepProgressBar({ progress, step }: { progress: StepProgress; st
       ? t('progress.left', { time: format.seconds(progress.seconds_left) })
       : '',
   ].filter((word) => word !== '');
+  const estimate = progress.estimate;
   return (
     <div className="amorce-progress">
       <Progress
@@ -30,6 +31,15 @@ export function StepProgressBar({ progress, step }: { progress: StepProgress; st
         valueText={words.join(', ')}
       />
       <div className="amorce-quiet">{words.join(' · ')}</div>
+      {estimate !== undefined && estimate !== null && (
+        <div className="amorce-quiet">
+          {t('progress.estimate', {
+            written: format.bytes(estimate.bytes_written),
+            used: format.bytes(estimate.bytes_used),
+            wire: format.bytes(estimate.bytes_fetched),
+          })}
+        </div>
+      )}
     </div>
   );
 }

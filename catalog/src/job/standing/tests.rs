@@ -54,6 +54,7 @@ fn capture() -> Step {
         master: "debian".parse().unwrap(),
         as_raw: false,
         drop_hibernation: false,
+        keep_unreadable: false,
     }
 }
 

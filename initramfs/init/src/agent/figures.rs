@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
-use crate::screen::Words;
-use protocol::job::StepResult;
+use crate::screen::{Words, fill};
+use protocol::job::{RestoreEstimate, StepResult};
 use std::time::Duration;
 
 /// `1.5 GB`: powers of ten, as on the label of a disk.
@@ -56,9 +56,37 @@ pub fn result(result: &StepResult, words: &Words) -> String {
     parts.join(", ")
 }
 
+/// What a restore is going to do, in one line of the screen's language.
+#[must_use]
+pub fn estimate(estimate: &RestoreEstimate, words: &Words) -> String {
+    let values = [
+        estimate.bytes_written,
+        estimate.bytes_used,
+        estimate.bytes_fetched,
+    ]
+    .map(bytes);
+    fill(words.estimate, &values.each_ref().map(String::as_str))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::screen::{ENGLISH, FRENCH};
+
+    #[test]
+    fn an_estimate_is_one_sentence() {
+        let expected = RestoreEstimate {
+            bytes_used: 31_000_000_000,
+            bytes_written: 4_100_000_000,
+            bytes_copied: 0,
+            bytes_fetched: 1_200_000_000,
+        };
+        assert_eq!(
+            estimate(&expected, &ENGLISH),
+            "  4.1 GB of 31.0 GB will be written, 1.2 GB over the wire"
+        );
+        assert!(estimate(&expected, &FRENCH).contains("4.1 GB sur 31.0 GB"));
+    }
 
     #[test]
     fn sizes_and_times_read_as_on_a_label_and_a_clock() {

@@ -15,7 +15,7 @@ use imager::{
     disk::ReadAt,
     exchange::MasterSource,
     partition::{Table, read_table},
-    progress::Progress,
+    progress::{Phase, Progress},
     restore::{RestoreOptions, Restored, restore},
     target::Target,
 };
@@ -55,10 +55,22 @@ pub fn settle(
         target,
         differs: AtomicBool::new(false),
     };
-    match restore(source, &untouched, options, progress) {
+    match restore(source, &untouched, options, &OnlyCompared(progress)) {
         Ok(restored) => Ok(Settled::Ended(Box::new(restored))),
         Err(_) if untouched.differs.load(Ordering::Relaxed) => Ok(Settled::Unclear),
         Err(error) => Err(error),
+    }
+}
+
+/// Whoever watches is not told what would be written: nothing will be.
+struct OnlyCompared<'a>(&'a dyn Progress);
+
+impl Progress for OnlyCompared<'_> {
+    fn report(&self, phase: Phase, done: u64, total: u64) {
+        self.0.report(phase, done, total);
+    }
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
     }
 }
 

@@ -143,10 +143,12 @@ fn execute(
             master,
             as_raw,
             drop_hibernation,
+            keep_unreadable,
         } => {
             let options = CaptureOptions {
                 as_raw: *as_raw,
                 drop_hibernation: *drop_hibernation,
+                keep_unreadable: *keep_unreadable,
                 ..CaptureOptions::new(master.clone())
             };
             execute_capture(agent, disk.as_ref(), &options, connection, watch)
@@ -206,6 +208,14 @@ fn execute_capture(
         chunks: counts.chunks,
         chunks_new: counts.chunks_new,
         seconds: counts.seconds,
+        // A person should know of it before anybody relies on the master.
+        notes: captured
+            .root
+            .unreadable
+            .as_ref()
+            .map(imager::capture::note_unreadable)
+            .into_iter()
+            .collect(),
         ..Default::default()
     })
 }
@@ -399,6 +409,7 @@ struct Telling {
     reported: Instant,
     shown: Instant,
     shown_phase: String,
+    shown_estimate: bool,
 }
 
 impl Telling {
@@ -410,6 +421,7 @@ impl Telling {
             reported: now,
             shown: now,
             shown_phase: String::new(),
+            shown_estimate: false,
         }
     }
 
@@ -420,9 +432,14 @@ impl Telling {
             return false;
         }
         self.reported = now;
-        let progress = self.rate.progress(watch.read(), now);
+        let mut progress = self.rate.progress(watch.read(), now);
         if progress.phase.is_empty() {
             return false;
+        }
+        progress.estimate = watch.expected();
+        if let Some(estimate) = progress.estimate.filter(|_| !self.shown_estimate) {
+            self.shown_estimate = true;
+            screen::say(&figures::estimate(&estimate, self.words));
         }
         if self.shown_phase != progress.phase || now.duration_since(self.shown) >= SHOW_EVERY {
             self.shown = now;

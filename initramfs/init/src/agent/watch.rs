@@ -1,7 +1,13 @@
 //! How far a step has come: the engine tells it, the screen and the appliance are told at their own pace.
 
-use imager::progress::{Phase, Progress};
-use protocol::{ByteLen, job};
+use imager::{
+    progress::{Phase, Progress},
+    restore::Estimate,
+};
+use protocol::{
+    ByteLen,
+    job::{self, RestoreEstimate},
+};
 use std::{
     collections::VecDeque,
     sync::{
@@ -20,6 +26,7 @@ pub struct Watch {
     cancelled: AtomicBool,
     writes: Mutex<bool>,
     state: Mutex<State>,
+    estimate: Mutex<Option<RestoreEstimate>>,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +44,15 @@ impl Progress for Watch {
             done,
             total,
         };
+    }
+
+    fn estimate(&self, estimate: &Estimate) {
+        *self.estimate.lock().unwrap_or_else(PoisonError::into_inner) = Some(RestoreEstimate {
+            bytes_used: estimate.bytes_used,
+            bytes_written: estimate.bytes_written,
+            bytes_copied: estimate.bytes_copied,
+            bytes_fetched: estimate.bytes_fetched.unwrap_or(estimate.bytes_new),
+        });
     }
 
     fn cancelled(&self) -> bool {
@@ -82,6 +98,12 @@ impl Watch {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         (state.phase, state.done, state.total)
     }
+
+    /// What a restore is going to do, once it knows.
+    #[must_use]
+    pub fn expected(&self) -> Option<RestoreEstimate> {
+        *self.estimate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The rate of the last seconds, out of what was read now and then.
@@ -124,6 +146,7 @@ impl Rate {
             bytes_total: ByteLen(total),
             bytes_per_second,
             seconds_left: total.saturating_sub(done).checked_div(bytes_per_second),
+            estimate: None,
         }
     }
 }
@@ -156,6 +179,22 @@ mod tests {
         writing.start_writing().unwrap();
         assert!(!writing.leave() && writing.writes());
         assert!(writing.check_cancelled().is_ok());
+    }
+
+    #[test]
+    fn what_a_restore_expects_stays_while_it_goes_on() {
+        let watch = Watch::default();
+        assert_eq!(watch.expected(), None);
+        watch.estimate(&Estimate {
+            bytes_used: 31,
+            bytes_written: 4,
+            bytes_copied: 1,
+            bytes_new: 3,
+            bytes_fetched: None,
+        });
+        watch.report(Phase::Writing, 1, 4);
+        let expected = watch.expected().unwrap();
+        assert_eq!((expected.bytes_written, expected.bytes_fetched), (4, 3));
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod words;
 
 pub use keys::{Key, Keys, shell};
 pub use ring::cut_beginning;
+#[cfg(test)]
+pub use words::{ENGLISH, FRENCH};
 pub use words::{Words, fill, speak, words};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

@@ -43,6 +43,8 @@ pub struct Words {
     pub step_needs_person: &'static str,
     /// How far: `{0}` phase, `{1}` done, `{2}` total, `{3}` percent, `{4}` rate, `{5}` rest.
     pub progress: &'static str,
+    /// What a restore will do: `{0}` written, `{1}` used, `{2}` over the wire.
+    pub estimate: &'static str,
     /// The machine leaves for its own disk.
     pub leaving: &'static str,
     /// It would leave, but no disk boots.
@@ -94,6 +96,7 @@ pub const ENGLISH: Words = Words {
     step_failed: "FAILED: {0}: {1}",
     step_needs_person: "waits for a person: {0}: {1}",
     progress: "  {0} {1} of {2} ({3} %), {4}/s, {5} left",
+    estimate: "  {0} of {1} will be written, {2} over the wire",
     leaving: "starting from this machine's own disk",
     nothing_bootable: "no disk of this machine boots; waiting for a job",
     held_by_key: "a key was pressed; waiting for a job",
@@ -102,7 +105,10 @@ pub const ENGLISH: Words = Words {
     session_over: "the appliance has ended this session: {0}; restarting in 15 seconds",
     no_shell: "no shell was packed into this boot",
     figures: ["used", "read", "written", "over the wire", "of memory at most"],
-    phases: &[("inspecting", "looking at the disk")],
+    phases: &[
+        ("inspecting", "looking at the disk"),
+        ("rescuing", "reading bad places again"),
+    ],
 };
 
 /// French.
@@ -125,6 +131,7 @@ pub const FRENCH: Words = Words {
     step_failed: "ÉCHEC : {0} : {1}",
     step_needs_person: "attend une personne : {0} : {1}",
     progress: "  {0} {1} sur {2} ({3} %), {4}/s, reste {5}",
+    estimate: "  {0} sur {1} seront écrits, {2} par le réseau",
     leaving: "démarrage sur le disque de cette machine",
     nothing_bootable: "aucun disque de cette machine ne démarre ; en attente d'une tâche",
     held_by_key: "une touche a été pressée ; en attente d'une tâche",
@@ -136,6 +143,7 @@ pub const FRENCH: Words = Words {
     phases: &[
         ("inspecting", "examen du disque"),
         ("reading", "lecture"),
+        ("rescuing", "relecture des zones défectueuses"),
         ("comparing", "comparaison"),
         ("writing", "écriture"),
         ("flushing", "vidage du cache"),
@@ -212,6 +220,7 @@ mod tests {
         };
         for (english, french) in [
             (ENGLISH.progress, FRENCH.progress),
+            (ENGLISH.estimate, FRENCH.estimate),
             (ENGLISH.step_done, FRENCH.step_done),
             (ENGLISH.step_failed, FRENCH.step_failed),
             (ENGLISH.step_begins, FRENCH.step_begins),
