@@ -35,7 +35,7 @@ function workingSite(appliance) {
   });
   const rows = restore.machines;
   /** @param {number} share */
-  const progress = (share) => ({ phase: 'writing', bytes_done: 31.4e9 * share, bytes_total: 31.4e9, bytes_per_second: 104e6, seconds_left: Math.round((31.4e9 * (1 - share)) / 104e6) });
+  const progress = (share) => ({ phase: 'writing', bytes_done: 31.4e9 * share, bytes_total: 31.4e9, bytes_per_second: 104e6, seconds_left: Math.round((31.4e9 * (1 - share)) / 104e6), estimate: { bytes_used: 31.4e9, bytes_written: 31.4e9, bytes_copied: 0, bytes_fetched: 14.2e9 } });
   const [one, two, three, four, five] = rows;
   if (one) changeRow(restore, one, { state: 'done', step_index: 2, results: [{ version: 3, bytes_disk: 256e9, bytes_used: 31.4e9, bytes_read: 31.4e9, bytes_new: 0, bytes_stored: 0, bytes_sent: 14.2e9, bytes_written: 31.4e9, bytes_memory: 96_000_000, chunks: 31000, chunks_new: 0, seconds: 341, notes: ['the backup partition table was moved to the end of the larger disk'] }] });
   if (two) changeRow(restore, two, { state: 'running', progress: progress(0.62) });

@@ -113,6 +113,8 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     return detail;
   };
 
+  /** What a restore in the mock says that it will do. */
+  const ESTIMATE = { bytes_used: 31_400_000_000, bytes_written: 31_400_000_000, bytes_copied: 0, bytes_fetched: 14_200_000_000 };
   const PHASES = ['comparing', 'fetching', 'writing', 'checking'];
   /** One step of the pretended work. */
   const advance = () => {
@@ -126,7 +128,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
         const done = Math.min((row.progress?.bytes_done ?? 0) + total / 40, total);
         if (done < total && (step.kind === 'restore' || step.kind === 'capture')) {
           const phase = step.kind === 'capture' ? 'reading' : (PHASES[Math.floor((done / total) * 4)] ?? 'checking');
-          changeRow(detail, row, { progress: { phase, bytes_done: Math.round(done), bytes_total: total, bytes_per_second: 104_000_000, seconds_left: Math.round((total - done) / 104_000_000) } });
+          changeRow(detail, row, { progress: { phase, bytes_done: Math.round(done), bytes_total: total, bytes_per_second: 104_000_000, seconds_left: Math.round((total - done) / 104_000_000), estimate: step.kind === 'restore' ? ESTIMATE : null } });
         } else if (row.step_index + 1 < detail.job.steps.length) {
           changeRow(detail, row, { step_index: row.step_index + 1, progress: null, results: [...row.results, result(1)] });
         } else {

@@ -62,7 +62,7 @@ pub(super) fn refuse(unreadable: Unreadable) -> Error {
     )
     .with_remedy(
         "look at the disk's SMART values and replace it; put good copies of these files on it and capture again (what was \
-         stored is not stored again), or ask to keep what cannot be read as zeros (`--keep-unreadable`)",
+         stored is not stored again), or keep what can be read",
     )
     .with_unreadable(unreadable)
 }

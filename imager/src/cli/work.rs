@@ -104,6 +104,9 @@ fn name_options(error: Error, disk: &dyn ReadAt) -> Error {
             }
         }
     }
+    if error.kind() == ErrorKind::Unreadable {
+        options.push("--keep-unreadable");
+    }
     if options.is_empty() {
         return error;
     }

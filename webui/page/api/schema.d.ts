@@ -864,9 +864,11 @@ export interface components {
              * @default 0
              */
             bytes_total: components["schemas"]["ByteLen"];
+            /** @default null */
+            estimate: components["schemas"]["RestoreEstimate"] | null;
             /**
-             * @description What is being done, as a code the page translates: `reading`, `sending`, `comparing`, `fetching`, `writing`,
-             *     `checking`.
+             * @description What is being done, as a code the page translates: `reading`, `rescuing`, `sending`, `comparing`, `fetching`,
+             *     `writing`, `checking`.
              * @default
              */
             phase: string;
@@ -895,6 +897,33 @@ export interface components {
             peer?: string | null;
             /** @description What happened. */
             title: string;
+        };
+        /** @description What a restore is going to do: "4.1 GB of 31 GB will be written, 1.2 GB over the wire". */
+        RestoreEstimate: {
+            /**
+             * Format: int64
+             * @description Of these, bytes that the disk holds elsewhere already.
+             * @default 0
+             */
+            bytes_copied: number;
+            /**
+             * Format: int64
+             * @description Bytes that come over the wire, as far as the depot can tell before it sends them.
+             * @default 0
+             */
+            bytes_fetched: number;
+            /**
+             * Format: int64
+             * @description Bytes that the master's filesystems use.
+             * @default 0
+             */
+            bytes_used: number;
+            /**
+             * Format: int64
+             * @description Bytes that will be written.
+             * @default 0
+             */
+            bytes_written: number;
         };
         /** @description Which machines of a job shall try again. */
         RetryRequest: {
@@ -1017,6 +1046,8 @@ export interface components {
              *     after a power cut.
              */
             drop_hibernation?: boolean;
+            /** @description What of the disk cannot be read becomes zeros in the master, which says so, instead of failing the step. */
+            keep_unreadable?: boolean;
             /** @enum {string} */
             kind: "capture";
             /** @description The master that gets a new version. */
