@@ -6,6 +6,7 @@ use bootd::{BootEvent, Config, DecisionError, Decisions, Ports};
 use protocol::{
     boot::{AgentReason, BootFacts, BootPlan, LocalReason},
     cmdline::CaFingerprint,
+    menu::EntryKey,
 };
 use std::{env, sync::Arc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ impl Decisions for Fixed {
         self.plan.clone()
     }
 
-    fn boot_token(&self, _: &BootFacts) -> Result<String, DecisionError> {
+    fn boot_token(&self, _: &BootFacts, _: Option<&EntryKey>) -> Result<String, DecisionError> {
         Ok("example-token".into())
     }
 

@@ -4,19 +4,44 @@ use crate::{
     dhcp::{pool::Lease, shape::LearnedOffer},
     event::BootEvent,
 };
-use protocol::boot::{BootFacts, BootPlan};
+use protocol::{
+    boot::{BootFacts, BootPlan, LocalReason, LocalWay},
+    machine::Firmware,
+    menu::{EntryKey, LoaderConsole},
+};
 
 /// Who decides what a machine boots. The appliance implements it on the catalog.
 pub trait Decisions: Send + Sync + 'static {
     /// What this machine shall do now. Called while the machine waits: from memory only, well under 50 ms.
     fn plan(&self, facts: &BootFacts) -> BootPlan;
 
-    /// A fresh boot token for the agent of this machine, 1 to 128 letters, digits, `-` and `_`. May write to a disk: it
+    /// What this machine shall do when somebody chose this entry of its menu, or nobody chose and it is the default. From
+    /// memory, as [`Decisions::plan`].
+    fn choose(&self, _facts: &BootFacts, _entry: &EntryKey) -> BootPlan {
+        BootPlan::LocalDisk {
+            reason: LocalReason::NoSuchEntry,
+        }
+    }
+
+    /// How loaders and agent speak on this machine. From memory.
+    fn console(&self, _facts: &BootFacts) -> LoaderConsole {
+        LoaderConsole::default()
+    }
+
+    /// How this machine is sent to its own disk now; asked each time it is. From memory.
+    fn local_way(&self, _facts: &BootFacts, firmware: Firmware) -> LocalWay {
+        match firmware {
+            Firmware::Bios => LocalWay::Exit,
+            Firmware::Uefi | Firmware::UefiSecureBoot => LocalWay::Loader,
+        }
+    }
+
+    /// A fresh boot token for the agent of this machine, for the entry of its menu that was chosen, if one was. 1 to 128 letters, digits, `-` and `_`. May write to a disk: it
     /// is called on a thread that may block.
     ///
     /// # Errors
     /// In words; the machine then starts its own disk.
-    fn boot_token(&self, facts: &BootFacts) -> Result<String, DecisionError>;
+    fn boot_token(&self, facts: &BootFacts, chosen: Option<&EntryKey>) -> Result<String, DecisionError>;
 
     /// What earlier boots taught about firmware; asked once, at the start.
     fn learned_offers(&self) -> Vec<LearnedOffer> {

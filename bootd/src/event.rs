@@ -8,6 +8,7 @@ use crate::{
 use protocol::{
     MacAddr,
     boot::{AgentReason, BootPlan, LocalReason},
+    menu::EntryKey,
 };
 use std::{fmt, net::Ipv4Addr, time::Duration};
 
@@ -74,6 +75,15 @@ pub enum Happening {
     Scripted {
         /// Who will run it.
         loader: Loader,
+        /// What it says.
+        plan: BootPlan,
+    },
+    /// Somebody chose an entry of the menu, or nobody did and it is the default.
+    Chosen {
+        /// Who will run the script.
+        loader: Loader,
+        /// The entry.
+        entry: EntryKey,
         /// What it says.
         plan: BootPlan,
     },
@@ -195,11 +205,21 @@ impl fmt::Display for Happening {
             Self::NetBoot(told) => told.fmt(f),
             Self::Address(told) => told.fmt(f),
             Self::Scripted { loader, plan } => {
-                let loader = match loader {
-                    Loader::Ipxe => "iPXE",
-                    Loader::Grub | Loader::Image => "grub",
-                };
-                write!(f, "{loader} asked what to do: {}", plan_in_words(plan))
+                write!(f, "{loader} asked what to do: {}", plan_in_words(plan))?;
+                match plan {
+                    BootPlan::Menu { menu } => match menu.timeout_seconds {
+                        Some(seconds) => write!(f, ", {} in {seconds} s if nobody chooses", menu.default),
+                        None => write!(f, ", which waits for a person"),
+                    },
+                    _ => Ok(()),
+                }
+            }
+            Self::Chosen { loader, entry, plan } => {
+                write!(
+                    f,
+                    "{entry} was chosen in the menu of {loader}: {}",
+                    plan_in_words(plan)
+                )
             }
             Self::NoToken { why } => write!(f, "starts its own disk, as the agent has no token: {why}"),
             Self::TransferEnded {
@@ -243,6 +263,15 @@ impl fmt::Display for NotServed {
     }
 }
 
+impl fmt::Display for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ipxe => "iPXE",
+            Self::Grub | Self::Image => "grub",
+        })
+    }
+}
+
 fn shape_in_words(shape: Shape) -> &'static str {
     match (shape.direct, shape.complete) {
         (true, true) => "one that names the file at once, with an address",
@@ -265,6 +294,20 @@ pub fn plan_in_words(plan: &BootPlan) -> &'static str {
         BootPlan::Agent {
             reason: AgentReason::NothingBootable,
         } => "no disk of this machine can start: starting the agent",
+        BootPlan::Agent {
+            reason: AgentReason::Chosen,
+        } => "starting the agent",
+        BootPlan::Agent {
+            reason: AgentReason::Password,
+        } => "a password is wanted: starting the agent, which asks for it",
+        BootPlan::Menu { .. } => "showing its menu",
+        BootPlan::Start { .. } => "starting what was chosen in the menu",
+        BootPlan::LocalDisk {
+            reason: LocalReason::Chosen,
+        } => "starting the disk of this machine",
+        BootPlan::LocalDisk {
+            reason: LocalReason::NoSuchEntry,
+        } => "this is not in the menu any more: starting the disk of this machine",
         BootPlan::LocalDisk {
             reason: LocalReason::NoJob,
         } => "no job for this machine: starting its own disk",

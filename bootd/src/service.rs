@@ -18,12 +18,14 @@ use crate::{
     image::{DiskImage, Source},
     learned::Learned,
     network::{InterfaceSocket, bind_error},
-    script::{Scripts, is_token},
+    script::{Scripts, Telling, is_token},
     tftp,
 };
 use protocol::{
     MacAddr,
-    boot::{BootFacts, BootPlan, LocalReason},
+    boot::{BootFacts, BootPlan, LocalReason, LocalWay},
+    machine::Firmware,
+    menu::EntryKey,
 };
 use std::{
     io,
@@ -286,14 +288,21 @@ impl Shared {
         }
         match name.parts()[..] {
             ["grub", "grub.cfg"] => self.scripts.grub(server).map(Into::into).map_err(render_failed),
-            ["grub", "machine", file] => {
-                let mac = file
-                    .strip_suffix(".cfg")
-                    .and_then(|mac| mac.parse::<MacAddr>().ok());
+            ["grub", "machine", ref rest @ ..] => {
+                let (mac, chosen) = match *rest {
+                    [file] => (file.strip_suffix(".cfg"), None),
+                    [mac, file] => {
+                        let key = file.strip_suffix(".cfg").and_then(|key| key.parse().ok());
+                        (Some(mac), Some(key.ok_or(Refusal::NotFound)?))
+                    }
+                    _ => return Err(Refusal::NotFound),
+                };
+                let mac = mac.and_then(|mac| mac.parse::<MacAddr>().ok());
                 let mac = mac.filter(|mac| mac.is_unicast()).ok_or(Refusal::NotFound)?;
                 self.learned.address(client, mac);
                 let facts = self.learned.facts(mac, server);
-                self.machine_script(Loader::Grub, &facts, Some(client)).await
+                self.machine_script(Loader::Grub, &facts, Some(client), chosen)
+                    .await
             }
             _ => return Err(Refusal::NotFound),
         }
@@ -316,15 +325,75 @@ impl Shared {
         loader: Loader,
         facts: &BootFacts,
         client: Option<Ipv4Addr>,
+        chosen: Option<EntryKey>,
     ) -> Result<Vec<u8>, Refusal> {
-        let (plan, token) = self.plan(facts, client).await;
-        let script = match loader {
-            Loader::Ipxe => self.scripts.ipxe(facts, &plan, token.as_deref()),
-            Loader::Grub => self.scripts.grub_machine(facts, &plan, token.as_deref()),
-            Loader::Image => self.scripts.grub_image(facts, &plan, token.as_deref()),
+        let (mut plan, chosen) = self.decide(loader, facts, chosen);
+        let mut token = None;
+        if matches!(plan, BootPlan::Agent { .. }) {
+            match self.token(facts.clone(), chosen.clone()).await {
+                Ok(fresh) => token = Some(fresh),
+                Err(why) => {
+                    self.tell(facts, client, Happening::NoToken { why });
+                    let reason = LocalReason::CatalogUnavailable;
+                    plan = BootPlan::LocalDisk { reason };
+                }
+            }
+        }
+        let firmware = match loader {
+            Loader::Ipxe => Firmware::Bios,
+            Loader::Grub | Loader::Image => Firmware::Uefi,
         };
-        self.tell(facts, client, Happening::Scripted { loader, plan });
+        // Only who is sent to the disk can be back from there.
+        let way = match &plan {
+            BootPlan::LocalDisk { .. } => self.decisions.local_way(facts, firmware),
+            _ => LocalWay::of(firmware).first().copied().unwrap_or(LocalWay::Exit),
+        };
+        let telling = Telling {
+            facts,
+            plan: &plan,
+            token: token.as_deref(),
+            console: self.decisions.console(facts),
+            way,
+        };
+        let script = self
+            .scripts
+            .machine(loader, &telling, &|file| self.folder.has(file));
+        let happening = match chosen {
+            Some(entry) => Happening::Chosen { loader, entry, plan },
+            None => Happening::Scripted { loader, plan },
+        };
+        self.tell(facts, client, happening);
         script.map(Into::into).map_err(render_failed)
+    }
+
+    /// The plan, and the entry of the machine's menu that it is for: the one that was chosen, or the default of a menu that
+    /// is not drawn. grub in the machine's own image has no network, so it draws none and starts only what is in the image.
+    fn decide(
+        &self,
+        loader: Loader,
+        facts: &BootFacts,
+        chosen: Option<EntryKey>,
+    ) -> (BootPlan, Option<EntryKey>) {
+        let mut chosen = chosen;
+        let mut plan = match &chosen {
+            Some(key) => self.decisions.choose(facts, key),
+            None => self.decisions.plan(facts),
+        };
+        let undrawn = match &plan {
+            BootPlan::Menu { menu } if loader == Loader::Image || menu.timeout_seconds == Some(0) => {
+                Some(menu.default.clone())
+            }
+            _ => None,
+        };
+        if let Some(key) = undrawn {
+            plan = self.decisions.choose(facts, &key);
+            chosen = Some(key);
+        }
+        if loader == Loader::Image && matches!(plan, BootPlan::Start { .. } | BootPlan::Menu { .. }) {
+            let reason = LocalReason::Chosen;
+            plan = BootPlan::LocalDisk { reason };
+        }
+        (plan, chosen)
     }
 
     /// The image that UEFI HTTP Boot loads on this machine: the signed loaders, grub's script, and the agent if it is
@@ -335,11 +404,12 @@ impl Shared {
         client: Option<Ipv4Addr>,
         look_only: bool,
     ) -> Result<DiskImage, Refusal> {
-        let wants_agent = matches!(self.decisions.plan(facts), BootPlan::Agent { .. });
+        let (plan, _) = self.decide(Loader::Image, facts, None);
+        let wants_agent = matches!(plan, BootPlan::Agent { .. });
         let script = if look_only {
             Vec::new()
         } else {
-            self.machine_script(Loader::Image, facts, client).await?
+            self.machine_script(Loader::Image, facts, client, None).await?
         };
         // Of the same length each time, so that the image is of the length that the firmware was told.
         let mut padded = script;
@@ -370,29 +440,9 @@ impl Shared {
         });
     }
 
-    /// The plan, with a token if it is the agent.
-    async fn plan(
-        self: &Arc<Self>,
-        facts: &BootFacts,
-        client: Option<Ipv4Addr>,
-    ) -> (BootPlan, Option<String>) {
-        let plan = self.decisions.plan(facts);
-        if !matches!(plan, BootPlan::Agent { .. }) {
-            return (plan, None);
-        }
-        match self.token(facts.clone()).await {
-            Ok(fresh) => (plan, Some(fresh)),
-            Err(why) => {
-                self.tell(facts, client, Happening::NoToken { why });
-                let reason = LocalReason::CatalogUnavailable;
-                (BootPlan::LocalDisk { reason }, None)
-            }
-        }
-    }
-
-    async fn token(self: &Arc<Self>, facts: BootFacts) -> Result<String, String> {
+    async fn token(self: &Arc<Self>, facts: BootFacts, chosen: Option<EntryKey>) -> Result<String, String> {
         let shared = Arc::clone(self);
-        let token = tokio::task::spawn_blocking(move || shared.decisions.boot_token(&facts))
+        let token = tokio::task::spawn_blocking(move || shared.decisions.boot_token(&facts, chosen.as_ref()))
             .await
             .map_err(|_| "the appliance failed while it made one".to_owned())?
             .map_err(|error| error.to_string())?;

@@ -23,10 +23,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     job::{Standing, parse_id},
     memory::KeyKind,
+    menu::SessionEntry,
     secret::{self, SecretHash},
     time::Time,
 };
-use protocol::{JobId, MachineId, MasterName, job::Step};
+use protocol::{JobId, MachineId, MasterName, job::Step, menu::EntryKey};
 use rusqlite::{Connection, OptionalExtension};
 use std::sync::PoisonError;
 use uuid::Uuid;
@@ -42,6 +43,8 @@ pub struct Welcome {
     pub name: Option<String>,
     /// What a technician should know.
     pub warnings: Vec<String>,
+    /// The entry of the menu that led here, unless its password is still wanted.
+    pub entry: Option<EntryKey>,
 }
 
 /// An agent that proved which session it is.
@@ -119,6 +122,8 @@ pub(crate) struct SessionMemory {
     pub(crate) is_given: bool,
     pub(crate) cancel_requested: bool,
     pub(crate) right: DepotRight,
+    /// The entry of the menu that led here.
+    pub(crate) entry: Option<SessionEntry>,
     /// It was told once to leave: a second question is held open, because somebody keeps the machine there.
     pub(crate) told_to_leave: bool,
 }
@@ -190,16 +195,29 @@ pub(crate) fn load_session(connection: &Connection, machine: MachineId) -> Resul
         Option<String>,
         Option<String>,
         i64,
+        Option<String>,
+        bool,
     );
     let found: Option<Row> = connection
         .prepare_cached(
-            "SELECT id, key, previous_key, job, previous_job, leaving, last_seen_at FROM session WHERE machine = ?1",
+            "SELECT id, key, previous_key, job, previous_job, leaving, last_seen_at, entry, entry_locked FROM session
+             WHERE machine = ?1",
         )?
         .query_row([machine.to_string()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+                row.get(6)?,
+                row.get(7)?,
+                row.get(8)?,
+            ))
         })
         .optional()?;
-    let Some((id, key, previous_key, job, previous_job, leaving, last_seen_at)) = found else {
+    let Some((id, key, previous_key, job, previous_job, leaving, last_seen_at, entry, locked)) = found else {
         return Ok(None);
     };
     Ok(Some(SessionMemory {
@@ -218,6 +236,9 @@ pub(crate) fn load_session(connection: &Connection, machine: MachineId) -> Resul
         is_given: false,
         cancel_requested: false,
         right: DepotRight::Nothing,
+        entry: entry
+            .and_then(|key| key.parse().ok())
+            .map(|key| SessionEntry { key, locked }),
         told_to_leave: false,
     }))
 }

@@ -1,6 +1,6 @@
 //! Writing: one transaction, its events and audit rows with it, memory and listener after it.
 
-use crate::{Catalog, audit, error::Result, memory::Memory, people::Actor, time::Time};
+use crate::{Catalog, audit, error::Result, memory::Memory, people::Actor, place::Places, time::Time};
 use protocol::{JobId, MachineId, MasterName};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) now: Time,
     subjects: Vec<Subject>,
     machines: BTreeSet<MachineId>,
+    places_changed: bool,
 }
 
 impl Writing<'_> {
@@ -73,6 +74,11 @@ impl Writing<'_> {
         if !self.subjects.contains(&subject) {
             self.subjects.push(subject);
         }
+    }
+
+    /// Notes that memory has to read the places and their menus again.
+    pub(crate) fn places_changed(&mut self) {
+        self.places_changed = true;
     }
 
     /// Notes that memory has to read a machine again, without an event.
@@ -114,10 +120,14 @@ impl Catalog {
             now,
             subjects: Vec::new(),
             machines: BTreeSet::new(),
+            places_changed: false,
         };
         let outcome = work(&mut writing)?;
         let Writing {
-            subjects, machines, ..
+            subjects,
+            machines,
+            places_changed,
+            ..
         } = writing;
         let mut events = Vec::with_capacity(subjects.len());
         for subject in subjects {
@@ -133,10 +143,14 @@ impl Catalog {
         }
         let fresh = Memory::read_machines(&transaction, &machines)?;
         let settings = crate::setting::load(&transaction)?;
+        let places = places_changed.then(|| Places::load(&transaction)).transpose()?;
         transaction.commit()?;
         // Still under the writer's lock, so memory and listener see changes in the order in which they were written.
         let mut memory = self.0.memory.write().unwrap_or_else(PoisonError::into_inner);
         memory.settings = settings;
+        if let Some(places) = places {
+            memory.places = places;
+        }
         memory.apply(fresh);
         drop(memory);
         events.iter().for_each(|event| self.tell(event));

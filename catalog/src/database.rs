@@ -13,12 +13,13 @@ use std::{
 };
 
 /// The schema's steps: the one at place N leads from version N to N + 1.
-pub(crate) const MIGRATIONS: [&str; 5] = [
+pub(crate) const MIGRATIONS: [&str; 6] = [
     include_str!("database/migrations/0001_first.sql"),
     include_str!("database/migrations/0002_boot.sql"),
     include_str!("database/migrations/0003_given.sql"),
     include_str!("database/migrations/0004_boot_of_step.sql"),
     include_str!("database/migrations/0005_address.sql"),
+    include_str!("database/migrations/0006_menus.sql"),
 ];
 
 /// Marks the file as ours (`application_id`): "AmrC".

@@ -2,39 +2,82 @@
 
 use crate::{
     memory::KnownMachine,
+    menu::{EffectiveMenu, plan_of},
     setting::{Settings, UnknownMachines},
 };
-use protocol::boot::{AgentReason, BootFacts, BootPlan, ClientArchitecture, LocalReason};
+use protocol::{
+    boot::{AgentReason, BootFacts, BootPlan, ClientArchitecture, LocalReason},
+    menu::{EntryKey, MenuEntry},
+};
+
+/// What a decision rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// What the boot protocol shows.
+    pub facts: &'a BootFacts,
+    /// The machine's record, if the facts lead to exactly one.
+    pub record: Option<&'a KnownMachine>,
+    /// What the site decided.
+    pub settings: &'a Settings,
+    /// The machine's menu.
+    pub menu: Option<&'a EffectiveMenu>,
+    /// We woke it for this boot.
+    pub woken: bool,
+    /// The entry of its menu that was chosen.
+    pub chosen: Option<&'a EntryKey>,
+    /// The entry whose password was typed before this boot.
+    pub granted: Option<&'a EntryKey>,
+}
 
 /// Decides what a machine boots. Boot facts are hearsay (anybody can send them): they choose what is booted and nothing
 /// more; before anything is written the agent's own facts decide again.
 ///
-/// `record` is the machine's record, if the facts lead to exactly one.
+/// A ban goes before a job, a job before the menu, the menu before what happens by itself.
 #[must_use]
-pub fn decide(facts: &BootFacts, record: Option<&KnownMachine>, settings: &Settings) -> BootPlan {
+pub fn decide(situation: &Situation<'_>) -> BootPlan {
     let local = |reason| BootPlan::LocalDisk { reason };
     let agent = |reason| BootPlan::Agent { reason };
     if matches!(
-        facts.architecture,
+        situation.facts.architecture,
         Some(ClientArchitecture::Arm64Uefi | ClientArchitecture::Arm64UefiHttp)
     ) {
         return local(LocalReason::NotImaged);
     }
-    let Some(record) = record else {
-        return match settings.unknown_machines {
-            UnknownMachines::Inventory if !facts.mac.is_unicast() => local(LocalReason::UnknownIgnored),
+    let Some(record) = situation.record else {
+        return match situation.settings.unknown_machines {
+            UnknownMachines::Inventory if !situation.facts.mac.is_unicast() => {
+                local(LocalReason::UnknownIgnored)
+            }
             UnknownMachines::Inventory => agent(AgentReason::Unknown),
             UnknownMachines::Ignore => local(LocalReason::UnknownIgnored),
         };
     };
     if record.quarantined {
-        local(LocalReason::Quarantined)
-    } else if !record.open_jobs.is_empty() {
-        agent(AgentReason::Job)
-    } else if record.nothing_bootable {
-        agent(AgentReason::NothingBootable)
-    } else {
-        local(LocalReason::NoJob)
+        return local(LocalReason::Quarantined);
+    }
+    if !record.open_jobs.is_empty() {
+        return agent(AgentReason::Job);
+    }
+    let menu = situation.menu.filter(|menu| menu.is_there());
+    let entry = |key| menu.and_then(|menu| menu.entry(key));
+    if let Some(key) = situation.chosen {
+        return entry(key).map_or(local(LocalReason::NoSuchEntry), |entry| {
+            plan_of(entry, record.nothing_bootable)
+        });
+    }
+    if let Some(granted) = situation.granted.and_then(entry) {
+        let unlocked = MenuEntry {
+            locked: false,
+            ..granted.clone()
+        };
+        return plan_of(&unlocked, record.nothing_bootable);
+    }
+    match menu {
+        Some(menu) => BootPlan::Menu {
+            menu: menu.menu(situation.woken),
+        },
+        None if record.nothing_bootable => agent(AgentReason::NothingBootable),
+        None => local(LocalReason::NoJob),
     }
 }
 
@@ -101,7 +144,16 @@ mod tests {
                 unknown_machines,
                 language: Language::En,
             };
-            assert_eq!(decide(&facts, record.as_ref(), &settings), want, "{name}");
+            let situation = Situation {
+                facts: &facts,
+                record: record.as_ref(),
+                settings: &settings,
+                menu: None,
+                woken: false,
+                chosen: None,
+                granted: None,
+            };
+            assert_eq!(decide(&situation), want, "{name}");
         }
     }
 }

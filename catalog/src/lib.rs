@@ -12,7 +12,9 @@ mod identity;
 mod job;
 mod machine;
 mod memory;
+mod menu;
 mod people;
+mod place;
 mod secret;
 mod setting;
 mod time;
@@ -32,7 +34,9 @@ pub use job::{
 };
 pub use machine::{MachineEdit, MachineFilter, MachineRow, OpenJob, Page};
 pub use memory::KnownMachine;
+pub use menu::{EffectiveMenu, EntryWish, LevelEntry, MenuLevel, MenuOwner, MenuSettings, MenuWish, Said};
 pub use people::{Actor, Person, Role};
+pub use place::{PlaceKind, PlaceRow, ROOT};
 pub use setting::{Language, Settings, UnknownMachines};
 pub use time::{Clock, ManualClock, SystemClock, Time};
 
@@ -117,6 +121,7 @@ impl Catalog {
     pub fn tick(&self) -> Result<()> {
         self.flush_progress()?;
         self.flush_transcripts()?;
+        self.flush_ways()?;
         self.fail_the_silent()?;
         self.forget_the_expired()
     }

@@ -6,20 +6,23 @@
 use crate::{
     Catalog,
     agent::{DepotRight, SessionMemory, load_session},
-    decision::decide,
+    decision::{Situation, decide},
     error::Result,
     job::{load_job, load_standing, open_jobs},
     machine::{Signs, load_signs},
+    menu::{EffectiveMenu, MenuLevel, MenuOwner, load_level, resolve},
+    place::{Places, ROOT, places_of},
     secret::SecretHash,
     setting::{self, Settings},
     time::Time,
 };
 use protocol::{
-    JobId, MachineId,
+    JobId, MachineId, PlaceId,
     boot::{BootFacts, BootPlan},
     job::Progress,
     mac::MacAddr,
     machine::is_placeholder_uuid,
+    menu::EntryKey,
 };
 use rusqlite::Connection;
 use std::{
@@ -39,6 +42,12 @@ pub struct KnownMachine {
     pub nothing_bootable: bool,
     /// Jobs that are not over, oldest first.
     pub open_jobs: Vec<JobId>,
+    /// The place that it is in; none: the root.
+    pub place: Option<PlaceId>,
+    /// The groups that it is in.
+    pub groups: Vec<PlaceId>,
+    /// What is decided of its menu for it alone.
+    pub menu: Option<MenuLevel>,
 }
 
 /// See the module.
@@ -47,6 +56,9 @@ pub(crate) struct Memory {
     pub(crate) settings: Settings,
     /// Since when it is there: since the appliance's start.
     pub(crate) loaded_at: Time,
+    pub(crate) places: Places,
+    /// Entries whose passwords were typed: the next boot starts them.
+    granted: Recent<MachineId, EntryKey>,
     machines: HashMap<MachineId, (KnownMachine, Signs)>,
     by_uuid: HashMap<Uuid, HashSet<MachineId>>,
     by_mac: HashMap<MacAddr, HashSet<MachineId>>,
@@ -85,6 +97,7 @@ impl Memory {
         let mut memory = Self {
             settings: setting::load(connection)?,
             loaded_at: now,
+            places: Places::load(connection)?,
             ..Self::default()
         };
         memory.apply(Self::read_machines(connection, &ids)?);
@@ -99,6 +112,8 @@ impl Memory {
                 continue;
             };
             let open_jobs = open_jobs(connection, *id)?;
+            let (place, groups) = places_of(connection, *id)?;
+            let menu = load_level(connection, MenuOwner::Machine(*id))?;
             let session = match load_session(connection, *id)? {
                 Some(mut session) => {
                     if let Some(job) = session.job
@@ -124,6 +139,9 @@ impl Memory {
                         quarantined,
                         nothing_bootable,
                         open_jobs,
+                        place,
+                        groups,
+                        menu,
                     },
                     signs,
                 )),
@@ -198,13 +216,35 @@ impl Memory {
     }
 
     /// The record that boot facts lead to, if they lead to exactly one.
-    fn find(&self, facts: &BootFacts, now: Time) -> Option<&KnownMachine> {
+    pub(crate) fn find(&self, facts: &BootFacts, now: Time) -> Option<(MachineId, &KnownMachine)> {
         let told = facts.uuid.or_else(|| self.sightings.uuids.get(&facts.mac, now));
         let told = told.filter(|uuid| !is_placeholder_uuid(uuid));
         let id = self
             .find_by_signs(told, &facts.mac)
             .or_else(|| self.sightings.agents.get(&facts.mac, now))?;
-        self.machine(id)
+        Some((id, self.machine(id)?))
+    }
+
+    /// What is decided of menus from the root down to a place.
+    pub(crate) fn levels_of_place(&self, place: PlaceId) -> Vec<(MenuOwner, &MenuLevel)> {
+        self.places.levels(place)
+    }
+
+    /// What comes of all levels for a machine.
+    pub(crate) fn menu_of(&self, id: MachineId) -> EffectiveMenu {
+        let known = self.machine(id);
+        let place = known.and_then(|known| known.place).unwrap_or(ROOT);
+        let mut levels = self.places.levels(place);
+        if let Some(known) = known {
+            levels.extend(self.places.levels_of_groups(&known.groups));
+            levels.extend(known.menu.as_ref().map(|level| (MenuOwner::Machine(id), level)));
+        }
+        resolve(levels, &self.settings)
+    }
+
+    /// Notes that the next boot of a machine may start an entry.
+    pub(crate) fn grant(&mut self, machine: MachineId, key: EntryKey, now: Time) {
+        self.granted.insert(machine, key, now);
     }
 
     /// The one record with the UUID; else the one with both signs, for UUIDs that several share; else the one with the MAC.
@@ -225,17 +265,37 @@ impl Memory {
     }
 }
 
+/// How long an entry may be started after its password was typed: one restart.
+const GRANTED_FOR: Duration = Duration::from_secs(3 * 60);
+
 impl Catalog {
     /// What a machine boots, from memory, in microseconds.
     #[must_use]
     pub fn plan(&self, facts: &BootFacts) -> BootPlan {
+        self.planned(facts, None)
+    }
+
+    /// The same, when an entry of the machine's menu was chosen.
+    pub(crate) fn planned(&self, facts: &BootFacts, chosen: Option<&EntryKey>) -> BootPlan {
         let now = self.now();
+        let woken = self.was_woken(facts.mac);
         if let Some(uuid) = facts.uuid {
             let mut memory = self.0.memory.write().unwrap_or_else(PoisonError::into_inner);
             memory.sightings.uuids.insert(facts.mac, uuid, now);
         }
         let memory = self.memory();
-        decide(facts, memory.find(facts, now), &memory.settings)
+        let found = memory.find(facts, now);
+        let menu = found.map(|(id, _)| memory.menu_of(id));
+        let granted = found.and_then(|(id, _)| memory.granted.get_within(&id, now, GRANTED_FOR));
+        decide(&Situation {
+            facts,
+            record: found.map(|(_, known)| known),
+            settings: &memory.settings,
+            menu: menu.as_ref(),
+            woken,
+            chosen,
+            granted: granted.as_ref(),
+        })
     }
 }
 
@@ -257,7 +317,7 @@ impl<K, V> Default for Recent<K, V> {
     }
 }
 
-impl<K: Eq + Hash, V: Copy> Recent<K, V> {
+impl<K: Eq + Hash, V: Clone> Recent<K, V> {
     const KEPT: Duration = Duration::from_secs(15 * 60);
     const MAX: usize = 8192;
 
@@ -273,10 +333,14 @@ impl<K: Eq + Hash, V: Copy> Recent<K, V> {
     }
 
     fn get(&self, key: &K, now: Time) -> Option<V> {
+        self.get_within(key, now, Self::KEPT)
+    }
+
+    fn get_within(&self, key: &K, now: Time, age: Duration) -> Option<V> {
         self.0
             .get(key)
-            .filter(|(_, at)| now.since(*at) < Self::KEPT)
-            .map(|(value, _)| *value)
+            .filter(|(_, at)| now.since(*at) < age)
+            .map(|(value, _)| value.clone())
     }
 }
 

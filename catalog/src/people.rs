@@ -62,6 +62,7 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How exactly a session's last call is written down.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 const PASSWORD_CHARACTERS: std::ops::RangeInclusive<usize> = 12..=256;
+const ENTRY_PASSWORD_CHARACTERS: std::ops::RangeInclusive<usize> = 6..=64;
 const NAME_CHARACTERS: std::ops::RangeInclusive<usize> = 1..=64;
 const SETUP_CODE: &str = "setup-code";
 
@@ -360,7 +361,6 @@ fn insert(connection: &Connection, name: &str, hash: &str, role: Role, now: Time
     Ok(id)
 }
 
-/// argon2id with the crate's parameters (19 MiB, 2 passes: OWASP's first choice), as a PHC string.
 fn hash_password(password: &str) -> Result<String> {
     if !PASSWORD_CHARACTERS.contains(&password.chars().count()) {
         return Err(Error::invalid(
@@ -368,6 +368,24 @@ fn hash_password(password: &str) -> Result<String> {
             "choose a longer one: four words will do",
         ));
     }
+    hash_any(password)
+}
+
+/// The password of a menu's entry: typed on a machine, and only ever tried through an agent's session, which is throttled.
+pub(crate) fn hash_entry_password(password: &str) -> Result<String> {
+    // What can be typed on every keyboard that our agent knows, without AltGr.
+    let typed = |c: char| c.is_ascii_alphanumeric() || " !$%&'()*,-./:;?_".contains(c);
+    if !ENTRY_PASSWORD_CHARACTERS.contains(&password.chars().count()) || !password.chars().all(typed) {
+        return Err(Error::invalid(
+            "the password of an entry has 6 to 64 unaccented letters, digits and ! $ % & ' ( ) * , - . / : ; ? _ or blanks",
+            "choose one that can be typed on every keyboard",
+        ));
+    }
+    hash_any(password)
+}
+
+/// argon2id with the crate's parameters (19 MiB, 2 passes: OWASP's first choice), as a PHC string.
+fn hash_any(password: &str) -> Result<String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
     hash.map(|hash| hash.to_string()).map_err(|error| {
         Error::new(
@@ -380,7 +398,7 @@ fn hash_password(password: &str) -> Result<String> {
     })
 }
 
-fn verify_password(password: &str, hash: &str) -> bool {
+pub(crate) fn verify_password(password: &str, hash: &str) -> bool {
     password.chars().count() <= *PASSWORD_CHARACTERS.end()
         && PasswordHash::new(hash).is_ok_and(|hash| {
             Argon2::default()

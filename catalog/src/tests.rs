@@ -2,6 +2,7 @@
 
 mod booting;
 mod jobs;
+mod menus;
 mod records;
 mod sessions;
 
@@ -56,7 +57,7 @@ impl Site {
     }
 
     fn hello(&self, number: u8, bootable: bool) -> Welcome {
-        let token = self.catalog.boot_token(&boot_facts(number)).unwrap();
+        let token = self.catalog.boot_token(&boot_facts(number), None).unwrap();
         self.catalog.hello(&hello(number, bootable, token)).unwrap()
     }
 

@@ -7,6 +7,7 @@ mod jobs;
 mod machines;
 mod masters;
 pub mod permission;
+mod places;
 mod probes;
 mod server;
 mod sessions;

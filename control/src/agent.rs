@@ -10,6 +10,7 @@ use crate::{
     extract::{JsonBody, Peer, bearer, parse_json, read_body},
     refusal::Refusal,
     state::Control,
+    view::DepotVersions,
 };
 use axum::{
     Json, Router,
@@ -20,18 +21,21 @@ use axum::{
     response::Response,
     routing::{any, get, post},
 };
-use catalog::AgentSession;
+use catalog::{AgentSession, MenuOwner};
 use protocol::{
-    Problem,
+    MachineId, Problem,
     agent::{
-        AGENT_PROTOCOL, Evidence, Hello, HelloReply, ProgressReply, ProgressReport, ReportReply, StepReport,
-        WritingMark,
+        AGENT_PROTOCOL, EntryPassword, Evidence, Hello, HelloReply, ProgressReply, ProgressReport,
+        ReportReply, StepReport, WritingMark,
     },
+    menu::{EntryKey, MenuLanguage},
 };
 use serde::Deserialize;
 
 /// Facts of a machine with 60 full disks and what is on them.
 const HELLO_MAX_LEN: usize = 4 * 1024 * 1024;
+/// 64 characters, each of which may take six bytes of JSON.
+const PASSWORD_MAX_LEN: usize = 1024;
 const PROGRESS_MAX_LEN: usize = 16 * 1024;
 /// Four texts of evidence, each character of which may take six bytes of JSON.
 const REPORT_MAX_LEN: usize = 4 * 6 * Evidence::MAX_LEN + 256 * 1024;
@@ -41,6 +45,7 @@ pub fn agent_router(control: Control) -> Router {
     let calls = Router::new()
         .route("/hello", post(hello))
         .route("/task", get(task::next_task))
+        .route("/entry/password", post(unlock_entry))
         .route("/progress", post(progress))
         .route("/writing", post(start_writing))
         .route("/report", post(report))
@@ -71,14 +76,29 @@ async fn hello(State(control): State<Control>, request: Request) -> Result<Json<
     }
     let hello: Hello = parse_json(&body)?;
     let welcome = control
-        .blocking(move |control| control.catalog().hello(&hello))
+        .blocking(move |control| {
+            let mut welcome = control.catalog().hello(&hello)?;
+            // What was chosen in the menu and wants no password begins now; why it does not is read on the screen.
+            if let Some(key) = &welcome.entry
+                && let Err(error) = open_entry(control, welcome.machine, key)
+            {
+                welcome.warnings.push(error.to_string());
+            }
+            Ok::<_, catalog::Error>(welcome)
+        })
         .await?;
+    let menu = control
+        .catalog()
+        .effective_menu(MenuOwner::Machine(welcome.machine));
     Ok(Json(HelloReply {
         session_key: welcome.session_key,
         machine: welcome.machine,
         name: welcome.name,
         unix_time_ms: control.catalog().now().unix_ms(),
-        language: control.catalog().settings().language.code().to_owned(),
+        language: match menu.console().language {
+            MenuLanguage::Fr => "fr".to_owned(),
+            MenuLanguage::En => "en".to_owned(),
+        },
         depot_key: control.depot().public_key().to_string(),
         warnings: welcome.warnings,
     }))
@@ -121,6 +141,27 @@ async fn start_writing(
 ) -> Result<Json<ProgressReply>, Refusal> {
     control
         .blocking(move |control| control.catalog().start_writing(&session, mark))
+        .await
+        .map(Json)
+}
+
+/// Makes what an entry of the menu stands for.
+fn open_entry(control: &Control, machine: MachineId, key: &EntryKey) -> Result<(), catalog::Error> {
+    let masters = DepotVersions(control.depot());
+    control.catalog().open_entry(machine, key, &masters)
+}
+
+/// The password of the entry that led the agent here.
+async fn unlock_entry(
+    State(control): State<Control>,
+    Caller(session): Caller,
+    JsonBody(EntryPassword { password }): JsonBody<EntryPassword, PASSWORD_MAX_LEN>,
+) -> Result<Json<()>, Refusal> {
+    control
+        .hashing(move |control| {
+            let key = control.catalog().unlock_entry(&session, &password)?;
+            open_entry(control, session.machine, &key)
+        })
         .await
         .map(Json)
 }

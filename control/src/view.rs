@@ -6,6 +6,7 @@
 mod job;
 mod machine;
 mod master;
+mod menu;
 mod person;
 mod site;
 
@@ -16,5 +17,9 @@ pub use machine::{
 };
 pub(crate) use master::{DepotVersions, not_whole};
 pub use master::{Master, MasterList, MasterPartition, MasterVersion};
+pub use menu::{
+    MachinePlace, Menu, MenuEntry, MenuOrigin, MenuSettings, NewPlace, Place, PlaceChange, PlaceKind,
+    PlaceList, SettingOrigin, ShownEntry, WholeMenu,
+};
 pub use person::{FirstAdministrator, LogIn, Session, Setup};
 pub use site::{Interface, Language, RefusalEvent, Server, Settings, Space, UnknownMachines};

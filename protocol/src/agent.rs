@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `POST /hello` | [`Hello`] → [`HelloReply`] | exchanges the boot token, once, for a session key |
 //! | `GET /task?wait_seconds=N` | → [`Task`] | what to do next; held open up to N ≤ 30 s while there is nothing |
+//! | `POST /entry/password` | [`EntryPassword`] → `null` | the password of the menu's entry that led here; 403: wrong, 429: wait |
 //! | `POST /progress` | [`ProgressReport`] → [`ProgressReply`] | how far the running step has come, at most twice a second |
 //! | `POST /writing` | [`WritingMark`] → [`ProgressReply`] | a restore has compared; kept before it is answered, and answered before the first write |
 //! | `POST /report` | [`StepReport`] → [`ReportReply`] | the step ended; sent again until answered, harmless twice |
@@ -18,6 +19,7 @@ use crate::{
     job::{Progress, Step, StepResult},
     mac::MacAddr,
     machine::MachineFacts,
+    menu::Keyboard,
     problem::Problem,
 };
 use serde::{Deserialize, Serialize};
@@ -68,6 +70,13 @@ pub enum Task {
         /// Why it waits, and what a person can do about it.
         why: Problem,
     },
+    /// Ask the person for the password of the menu's entry that led here, send it by `POST /entry/password`, and ask again.
+    AskPassword {
+        /// The entry, as the person read it.
+        label: String,
+        /// How their keyboard is laid out.
+        keyboard: Keyboard,
+    },
     /// Run a step.
     Run(Assignment),
     /// Leave for the machine's own disk: restart, and the boot services will let it pass.
@@ -76,6 +85,19 @@ pub enum Task {
     Reboot,
     /// Switch it off.
     PowerOff,
+}
+
+/// What a person typed. Shown nowhere.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryPassword {
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for EntryPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EntryPassword(…)")
+    }
 }
 
 /// One step of one job, for this machine.

@@ -3,7 +3,11 @@
 //! One plan, many renderings: DHCP, TFTP, HTTP, iPXE and grub all render the same [`BootPlan`], so "do not boot" is the
 //! same everywhere. DHCP facts only choose what is booted; nothing is written to a disk on their word.
 
-use crate::{mac::MacAddr, machine::Firmware};
+use crate::{
+    mac::MacAddr,
+    machine::Firmware,
+    menu::{Menu, MenuEntry},
+};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use uuid::Uuid;
@@ -79,6 +83,63 @@ pub enum BootPlan {
         /// Why, for the transcript and the machine's screen.
         reason: AgentReason,
     },
+    /// Show a menu.
+    Menu {
+        /// What is on it.
+        menu: Menu,
+    },
+    /// Start what a menu's entry names: a kernel, a program, another server's loader.
+    Start {
+        /// The entry.
+        entry: MenuEntry,
+    },
+}
+
+/// How a loader hands the machine to its own disk. Firmware differs in which of them works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LocalWay {
+    /// iPXE ends with a failure: BIOS goes on to its next boot device.
+    Exit,
+    /// iPXE starts the first disk (0x80) itself.
+    FirstDisk,
+    /// grub starts the loader that it finds on a disk.
+    Loader,
+    /// grub ends: UEFI goes on to its next entry, or opens its setup.
+    NextEntry,
+}
+
+impl LocalWay {
+    /// The ways of a firmware; the first works on most.
+    #[must_use]
+    pub fn of(firmware: Firmware) -> &'static [Self] {
+        match firmware {
+            Firmware::Bios => &[Self::Exit, Self::FirstDisk],
+            Firmware::Uefi | Firmware::UefiSecureBoot => &[Self::Loader, Self::NextEntry],
+        }
+    }
+
+    /// The way to try when this one did not lead to the disk.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Exit => Self::FirstDisk,
+            Self::FirstDisk => Self::Exit,
+            Self::Loader => Self::NextEntry,
+            Self::NextEntry => Self::Loader,
+        }
+    }
+
+    /// In words: "sent to its disk by …".
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Exit => "iPXE's exit",
+            Self::FirstDisk => "iPXE's sanboot of disk 0x80",
+            Self::Loader => "the loader that grub finds on it",
+            Self::NextEntry => "the firmware's next entry",
+        }
+    }
 }
 
 /// Why a machine boots its own disk.
@@ -93,6 +154,10 @@ pub enum LocalReason {
     Quarantined,
     /// Our agent does not run on its processor.
     NotImaged,
+    /// It was chosen in the menu.
+    Chosen,
+    /// What was chosen is not in the machine's menu, or no longer.
+    NoSuchEntry,
     /// The catalog cannot answer: never stand between a user and the desktop.
     CatalogUnavailable,
 }
@@ -107,4 +172,8 @@ pub enum AgentReason {
     Job,
     /// Its last inventory found no disk to boot from.
     NothingBootable,
+    /// It was chosen in the menu, or is the menu's default.
+    Chosen,
+    /// What was chosen wants a password, which is typed in the agent.
+    Password,
 }

@@ -101,6 +101,10 @@ uuid_id!(
     /// One job: an intent over a frozen selection of machines.
     JobId
 );
+uuid_id!(
+    /// One place or group of machines: the organisation, a site, a room.
+    PlaceId
+);
 
 /// The name of a master: 1 to 100 characters, no control character, no `/`, `\` or `@`, no dot in front.
 ///

@@ -10,11 +10,12 @@ pub mod job;
 pub mod mac;
 pub mod machine;
 pub mod manifest;
+pub mod menu;
 pub mod module_table;
 pub mod problem;
 pub mod unit;
 
-pub use id::{ChunkId, JobId, MachineId, MasterName, MasterRef};
+pub use id::{ChunkId, JobId, MachineId, MasterName, MasterRef, PlaceId};
 pub use mac::MacAddr;
 pub use problem::Problem;
 pub use unit::{ByteLen, ByteOffset, Lba};

@@ -82,6 +82,10 @@ fn variables(template: &str, folder: &Path, mac: MacAddr, way: NetworkBoot) -> R
     if !path.exists() {
         let mut flash = fs::read(Path::new(OVMF).join(template))
             .with_context(|| format!("cannot read {OVMF}/{template}"))?;
+        if way == NetworkBoot::Off {
+            fs::write(&path, flash).with_context(|| format!("cannot write {}", path.display()))?;
+            return Ok(path);
+        }
         let data = firmware_variables::network_boot_option(mac, ADAPTER_SLOT, way);
         firmware_variables::add(
             &mut flash,

@@ -86,6 +86,8 @@ pub enum NetworkBoot {
     Pxe,
     /// UEFI HTTP Boot over IPv4.
     Http,
+    /// Not at all: the machine starts its disk as if it had no network.
+    Off,
 }
 
 /// A boot option for the PXE client over IPv4 of the adapter at PCI device `slot` on bus 0 (UEFI 2.10 §3.1.3, §10.3).

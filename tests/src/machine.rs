@@ -350,7 +350,8 @@ impl Machine {
         let model = self.parts.adapter.model();
         // Without its option ROM the firmware's own network client does the work.
         // UEFI keeps its own boot order (see `firmware`); SeaBIOS is told one.
-        let rom = if firmware.is_uefi() {
+        let network_boot = self.parts.network_boot != NetworkBoot::Off;
+        let rom = if firmware.is_uefi() || !network_boot {
             ",romfile="
         } else {
             ",bootindex=1"
@@ -374,7 +375,8 @@ impl Machine {
             add("-device", "ahci,id=sata".into());
         }
         for (place, (bus, disk)) in self.parts.disks.iter().enumerate() {
-            let boot = if firmware.is_uefi() {
+            // With network boot off, UEFI is told the order too: otherwise it would try the network by itself.
+            let boot = if firmware.is_uefi() && network_boot {
                 String::new()
             } else {
                 format!(",bootindex={}", place + 2)

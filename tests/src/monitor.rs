@@ -48,7 +48,19 @@ impl Monitor {
     /// # Errors
     /// QEMU knows no such key.
     pub fn press(&mut self, key: &str) -> Result<()> {
-        self.ask("send-key", json!({ "keys": [{ "type": "qcode", "data": key }] }))
+        self.press_together(&[key])
+    }
+
+    /// Presses keys together and releases them.
+    ///
+    /// # Errors
+    /// QEMU knows no such key.
+    pub fn press_together(&mut self, keys: &[&str]) -> Result<()> {
+        let keys: Vec<Value> = keys
+            .iter()
+            .map(|key| json!({ "type": "qcode", "data": key }))
+            .collect();
+        self.ask("send-key", json!({ "keys": keys, "hold-time": 20 }))
             .map(drop)
     }
 

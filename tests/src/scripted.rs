@@ -48,6 +48,50 @@ pub fn inside<T: Send + 'static>(
         .map_err(|_| anyhow!("what was done in the network namespace panicked"))?
 }
 
+/// Somebody who listens for the packet that wakes a machine.
+pub struct MagicPacket(thread::JoinHandle<Result<()>>);
+
+impl MagicPacket {
+    /// Listens among the machines of a segment from now on.
+    ///
+    /// # Errors
+    /// Nobody can listen there.
+    pub fn watch(network: &Network, segment: Segment, mac: MacAddr) -> Result<Self> {
+        /// The port that magic packets are sent to by custom (discard).
+        const PORT: u16 = 9;
+        let socket = inside(&network.segment_path(segment), || {
+            UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).context("port 9 is taken")
+        })?;
+        let mut wanted = vec![0xff; 6];
+        for _ in 0..16 {
+            wanted.extend(mac.octets());
+        }
+        Ok(Self(thread::spawn(move || {
+            let begin = Instant::now();
+            let mut buffer = [0; 2000];
+            loop {
+                let left = PATIENCE
+                    .checked_sub(begin.elapsed())
+                    .filter(|left| !left.is_zero());
+                socket.set_read_timeout(Some(left.context("no magic packet came")?))?;
+                if let Ok((len, _)) = socket.recv_from(&mut buffer)
+                    && buffer[..len].starts_with(&wanted)
+                {
+                    return Ok(());
+                }
+            }
+        })))
+    }
+
+    /// Waits until it came.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn wait(self) -> Result<()> {
+        self.0.join().map_err(|_| anyhow!("the listener panicked"))?
+    }
+}
+
 impl BootRom {
     /// Looks for servers once, and returns the first offer that names a boot file.
     ///

@@ -9,7 +9,11 @@ use bootd::{
     tftp::EndReason,
 };
 use catalog::{AddressLease, BootStep, Catalog, FirmwareLesson};
-use protocol::boot::{BootFacts, BootPlan};
+use protocol::{
+    boot::{BootFacts, BootPlan, LocalWay},
+    machine::Firmware,
+    menu::{EntryKey, LoaderConsole},
+};
 
 /// The boot services' view of the catalog.
 pub struct CatalogDecisions(pub Catalog);
@@ -19,9 +23,21 @@ impl Decisions for CatalogDecisions {
         self.0.plan(facts)
     }
 
-    fn boot_token(&self, facts: &BootFacts) -> Result<String, DecisionError> {
+    fn choose(&self, facts: &BootFacts, entry: &EntryKey) -> BootPlan {
+        self.0.choose(facts, entry)
+    }
+
+    fn console(&self, facts: &BootFacts) -> LoaderConsole {
+        self.0.console(facts)
+    }
+
+    fn local_way(&self, facts: &BootFacts, firmware: Firmware) -> LocalWay {
+        self.0.local_way(facts.mac, firmware)
+    }
+
+    fn boot_token(&self, facts: &BootFacts, chosen: Option<&EntryKey>) -> Result<String, DecisionError> {
         self.0
-            .boot_token(facts)
+            .boot_token(facts, chosen)
             .map_err(|error| DecisionError(error.to_string()))
     }
 
@@ -122,7 +138,7 @@ fn step_of(happening: &Happening) -> BootStep {
         Happening::AddressTaken { .. } | Happening::Merged { taken: true, .. } => BootStep::AddressTaken,
         Happening::Address(Told::Given(_)) => BootStep::AddressTaken,
         Happening::BootServerAnswered { .. } => BootStep::BootServer,
-        Happening::Scripted { .. } => BootStep::Told,
+        Happening::Scripted { .. } | Happening::Chosen { .. } => BootStep::Told,
         Happening::TransferEnded { end, .. } => match end {
             EndReason::Complete | EndReason::Probe => BootStep::Loaded,
             _ => BootStep::Stopped,

@@ -1,7 +1,7 @@
 //! What to answer to an HTTP request (RFC 9110), apart from sockets and files.
 
 use crate::files::AskedName;
-use protocol::MacAddr;
+use protocol::{MacAddr, menu::EntryKey};
 use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
@@ -14,6 +14,8 @@ pub enum Target {
         mac: MacAddr,
         /// The machine, if the loader knew.
         uuid: Option<Uuid>,
+        /// The entry of its menu that was chosen.
+        entry: Option<EntryKey>,
     },
     /// The disk image for a machine.
     Image(MacAddr),
@@ -39,7 +41,8 @@ impl Target {
                 .filter(|mac| mac.is_unicast())?;
             // iPXE leaves the value empty on machines without one.
             let uuid = value("uuid").and_then(|uuid| uuid.parse().ok());
-            return Some(Self::Script { mac, uuid });
+            let entry = value("entry").map(|key| key.parse()).transpose().ok()?;
+            return Some(Self::Script { mac, uuid, entry });
         }
         if let ["boot", "image", file] = name.parts()[..] {
             let mac = file.strip_suffix(".img")?.replace('-', ":").parse::<MacAddr>();
@@ -161,7 +164,11 @@ mod tests {
 
     #[test]
     fn targets_are_found_however_loaders_write_them() {
-        let script = Some(Target::Script { mac: MAC, uuid: None });
+        let script = Some(Target::Script {
+            mac: MAC,
+            uuid: None,
+            entry: None,
+        });
         assert_eq!(Target::parse("/boot/ipxe", Some("mac=52:54:00:ab:cd:ef")), script);
         assert_eq!(
             Target::parse("//boot//ipxe", Some("uuid=&mac=52%3A54%3a00:ab:cd:ef")),
@@ -172,7 +179,8 @@ mod tests {
             Target::parse("/boot/ipxe", Some(&format!("mac=52-54-00-ab-cd-ef&uuid={uuid}"))),
             Some(Target::Script {
                 mac: MAC,
-                uuid: Some(uuid.parse().unwrap())
+                uuid: Some(uuid.parse().unwrap()),
+                entry: None,
             })
         );
         assert_eq!(
@@ -187,6 +195,8 @@ mod tests {
             ("/", None),
             ("/boot/ipxe", None),
             ("/boot/ipxe", Some("mac=")),
+            ("/boot/ipxe", Some("mac=52-54-00-ab-cd-ef&entry=")),
+            ("/boot/ipxe", Some("mac=52-54-00-ab-cd-ef&entry=a%20b")),
             ("/boot/ipxe", Some("mac=ff:ff:ff:ff:ff:ff")),
             ("/boot/image/52-54-00-ab-cd-ef", None),
             ("/boot/image/ff-ff-ff-ff-ff-ff.img", None),

@@ -135,7 +135,11 @@ async fn respond(
                 }
                 Err(refusal) => refused(refusal),
             },
-            Some(Target::Script { mac: asked, uuid }) => {
+            Some(Target::Script {
+                mac: asked,
+                uuid,
+                entry,
+            }) => {
                 mac = Some(asked);
                 if let Some(client) = client {
                     shared.learned.address(client, asked);
@@ -146,7 +150,7 @@ async fn respond(
                     Some(server) => {
                         let mut facts = shared.learned.facts(asked, server);
                         facts.uuid = uuid.or(facts.uuid);
-                        match shared.machine_script(Loader::Ipxe, &facts, client).await {
+                        match shared.machine_script(Loader::Ipxe, &facts, client, entry).await {
                             Ok(script) => {
                                 let mut script =
                                     part_of(Content::Script(script), request, "text/plain", None);

@@ -26,7 +26,7 @@ impl Decisions for Memory {
         }
     }
 
-    fn boot_token(&self, _: &BootFacts) -> Result<String, DecisionError> {
+    fn boot_token(&self, _: &BootFacts, _: Option<&EntryKey>) -> Result<String, DecisionError> {
         self.token.clone()
     }
 

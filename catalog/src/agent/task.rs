@@ -8,6 +8,7 @@ use crate::{
     job::{Next, Standing, load_job, load_job_machine, load_standing, note, open_jobs, save_standing},
     machine::load_machine,
     memory::KnownMachine,
+    menu::{EffectiveMenu, task_of},
 };
 use protocol::{
     JobId, Problem,
@@ -44,7 +45,7 @@ impl Catalog {
             let found = found.ok_or_else(no_session)?;
             let known = memory.machine(session.machine).ok_or_else(no_session)?;
             if found.leaving.is_some() || (found.job.is_none() && known.open_jobs.is_empty()) {
-                let task = idle(found, known);
+                let task = idle(found, known, &memory.menu_of(session.machine));
                 drop(memory);
                 self.note_told(session, &task.task);
                 return Ok(task);
@@ -65,7 +66,8 @@ impl Catalog {
             None => {
                 let memory = self.memory();
                 let found = memory.session(session.machine).ok_or_else(no_session)?;
-                idle(found, memory.machine(session.machine).ok_or_else(no_session)?)
+                let known = memory.machine(session.machine).ok_or_else(no_session)?;
+                idle(found, known, &memory.menu_of(session.machine))
             }
         };
         self.note_told(session, &task.task);
@@ -156,7 +158,12 @@ impl Catalog {
 }
 
 /// What a machine does for which there is no job.
-fn idle(session: &SessionMemory, known: &KnownMachine) -> HeldTask {
+fn idle(session: &SessionMemory, known: &KnownMachine, menu: &EffectiveMenu) -> HeldTask {
+    let chosen = session.entry.as_ref().filter(|_| session.leaving.is_none());
+    if let Some(task) = chosen.and_then(|entry| task_of(entry, menu)) {
+        let hold = matches!(task, Task::Wait { .. }) || session.told_to_leave;
+        return HeldTask { task, hold };
+    }
     let (task, hold) = match session.leaving {
         Some(Leaving::Reboot) => (Task::Reboot, session.told_to_leave),
         Some(Leaving::PowerOff) => (Task::PowerOff, session.told_to_leave),

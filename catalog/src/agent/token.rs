@@ -10,6 +10,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     job::open_jobs,
     machine::{admit, bound_facts, load_machine},
+    menu::is_locked,
     secret,
     time::Time,
 };
@@ -18,6 +19,7 @@ use protocol::{
     agent::Hello,
     boot::{BootFacts, BootPlan},
     mac::MacAddr,
+    menu::EntryKey,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{sync::PoisonError, time::Duration};
@@ -34,12 +36,12 @@ const HEARD_WITHIN: Duration = Duration::from_secs(20);
 const IN_ALL: i64 = 10_000;
 
 impl Catalog {
-    /// Mints the token that goes into a machine's boot script.
+    /// Mints the token that goes into a machine's boot script, for the entry of its menu that was chosen.
     ///
     /// # Errors
     /// [`ErrorKind::Conflict`] when the machine's plan is not our agent; otherwise when the catalog cannot be written.
-    pub fn boot_token(&self, facts: &BootFacts) -> Result<String> {
-        if !matches!(self.plan(facts), BootPlan::Agent { .. }) {
+    pub fn boot_token(&self, facts: &BootFacts, chosen: Option<&EntryKey>) -> Result<String> {
+        if !matches!(self.planned(facts, chosen), BootPlan::Agent { .. }) {
             return Err(Error::new(
                 ErrorKind::Conflict,
                 "no-agent-planned",
@@ -62,16 +64,19 @@ impl Catalog {
                 [IN_ALL],
             )?;
             connection.execute(
-                "INSERT INTO boot_token (hash, mac, minted_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO boot_token (hash, mac, minted_at, expires_at, entry) VALUES (?1, ?2, ?3, ?4, ?5)",
                 params![
                     secret::hash(&token).as_slice(),
                     mac,
                     writing.now.0,
-                    writing.now.plus(LIFETIME).0
+                    writing.now.plus(LIFETIME).0,
+                    chosen.map(EntryKey::as_str)
                 ],
             )?;
             Ok(())
         })?;
+        // A machine that was woken has its other default once: the boot after its work is like any other.
+        self.forget_woken(facts.mac);
         Ok(token)
     }
 
@@ -86,7 +91,7 @@ impl Catalog {
         let facts = bound_facts(hello.facts.clone());
         let (welcome, mac) = self.write(|writing| {
             let connection = writing.transaction;
-            let mac = check(connection, hello, writing.now)?;
+            let (mac, entry) = check(connection, hello, writing.now)?;
             connection.execute(
                 "UPDATE boot_token SET used_at = ?2 WHERE hash = ?1",
                 params![secret::hash(&hello.token).as_slice(), writing.now.0],
@@ -108,17 +113,27 @@ impl Catalog {
             }
             let session_key = secret::new_secret()?;
             let job = open_jobs(connection, machine)?.first().copied();
+            // The menu may have changed since; a job that waits goes before whatever was chosen.
+            let locked = match entry.as_ref().filter(|_| job.is_none()) {
+                Some(key) => is_locked(connection, machine, key)?,
+                None => None,
+            };
+            let entry = entry.filter(|_| locked.is_some());
             connection.execute(
-                "INSERT INTO session (id, machine, job, key, created_at, last_seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+                "INSERT INTO session (id, machine, job, key, created_at, last_seen_at, entry, entry_locked)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)",
                 params![
                     Uuid::now_v7().to_string(),
                     machine.to_string(),
                     job.map(|job| job.to_string()),
                     secret::hash(&session_key).as_slice(),
-                    writing.now.0
+                    writing.now.0,
+                    entry.as_ref().map(EntryKey::as_str),
+                    locked == Some(true)
                 ],
             )?;
-            Ok((Some(Welcome { session_key, machine, name: record.name, warnings }), mac))
+            let entry = entry.filter(|_| locked == Some(false));
+            Ok((Some(Welcome { session_key, machine, name: record.name, warnings, entry }), mac))
         })?;
         let welcome = welcome.ok_or_else(|| {
             Error::new(
@@ -167,8 +182,8 @@ fn at_work(silence: Duration) -> Error {
     )
 }
 
-/// Whether the token is good for this machine now. Which adapter it was minted for.
-fn check(connection: &Connection, hello: &Hello, now: Time) -> Result<MacAddr> {
+/// Whether the token is good for this machine now. Which adapter it was minted for, and which entry of its menu.
+fn check(connection: &Connection, hello: &Hello, now: Time) -> Result<(MacAddr, Option<EntryKey>)> {
     let refused = |code, message: &str| {
         Err(Error::new(
             ErrorKind::Unauthenticated,
@@ -177,14 +192,14 @@ fn check(connection: &Connection, hello: &Hello, now: Time) -> Result<MacAddr> {
             "restart the machine from the network",
         ))
     };
-    let found: Option<(String, i64, Option<i64>)> = connection
+    let found: Option<(String, i64, Option<i64>, Option<String>)> = connection
         .query_row(
-            "SELECT mac, expires_at, used_at FROM boot_token WHERE hash = ?1",
+            "SELECT mac, expires_at, used_at, entry FROM boot_token WHERE hash = ?1",
             [secret::hash(&hello.token).as_slice()],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )
         .optional()?;
-    let Some((mac, expires_at, used_at)) = found else {
+    let Some((mac, expires_at, used_at, entry)) = found else {
         return refused(
             "token-unknown",
             "this boot token was never given out, or long ago",
@@ -209,5 +224,5 @@ fn check(connection: &Connection, hello: &Hello, now: Time) -> Result<MacAddr> {
             "restart the machine from the network",
         ));
     }
-    Ok(mac)
+    Ok((mac, entry.and_then(|key| key.parse().ok())))
 }

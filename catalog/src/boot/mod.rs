@@ -4,6 +4,7 @@
 mod lease;
 mod lesson;
 mod transcript;
+mod way;
 
 pub(crate) use lease::address_pools;
 pub use lease::{AddressLease, AddressPool, ReservedAddress};

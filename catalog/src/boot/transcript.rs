@@ -3,6 +3,7 @@
 //! Held in memory and written down every few seconds: a boot makes a dozen entries within a second, and none of them is
 //! worth a write to the disk. A bounded number of machines; who was silent longest is forgotten first.
 
+use super::way::Ways;
 use crate::{Catalog, error::Result, time::Time};
 use protocol::mac::MacAddr;
 use rusqlite::{Connection, params};
@@ -114,6 +115,10 @@ pub(crate) struct Transcripts {
     adapters: HashMap<MacAddr, Vec<Boot>>,
     /// Adapters that were called, and when.
     woken: HashMap<MacAddr, Time>,
+    /// Adapters whose boot of this moment is the effect of a call, and when it began.
+    woke: HashMap<MacAddr, Time>,
+    /// How machines are sent to their disks.
+    pub(crate) ways: Ways,
     fresh: BTreeSet<MacAddr>,
     gone: BTreeSet<MacAddr>,
 }
@@ -122,7 +127,10 @@ impl Transcripts {
     pub(crate) fn load(connection: &Connection) -> Result<Self> {
         let mut statement = connection.prepare("SELECT mac, boots FROM boot_transcript")?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-        let mut transcripts = Self::default();
+        let mut transcripts = Self {
+            ways: Ways::load(connection)?,
+            ..Self::default()
+        };
         for row in rows {
             let (mac, boots) = row?;
             // A transcript that an older program wrote differently is no loss.
@@ -133,7 +141,8 @@ impl Transcripts {
         Ok(transcripts)
     }
 
-    fn note(&mut self, mac: MacAddr, entry: BootEntry) {
+    /// Notes an entry. Whether a boot begins with it.
+    fn note(&mut self, mac: MacAddr, entry: BootEntry) -> bool {
         if !self.adapters.contains_key(&mac) && self.adapters.len() >= ADAPTERS {
             let last = |boots: &Vec<Boot>| boots.last()?.entries.last().map(|entry| entry.at);
             let silent = self.adapters.iter().min_by_key(|(_, boots)| last(boots));
@@ -167,6 +176,7 @@ impl Transcripts {
         }
         self.gone.remove(&mac);
         self.fresh.insert(mac);
+        is_new
     }
 }
 
@@ -186,11 +196,14 @@ impl Catalog {
         let mut transcripts = self.transcripts();
         let at = entry.at;
         let looks = matches!(entry.step, BootStep::Offered | BootStep::NotServed);
-        transcripts.note(mac, entry);
+        if transcripts.note(mac, entry) {
+            transcripts.woke.remove(&mac);
+        }
         if looks
             && let Some(called) = transcripts.woken.remove(&mac)
             && at.since(called) < WAKES_WITHIN
         {
+            transcripts.woke.insert(mac, at);
             let entry = BootEntry {
                 at,
                 step: BootStep::Other,
@@ -214,6 +227,18 @@ impl Catalog {
                 .retain(|_, called| now.since(*called) < WAKES_WITHIN);
         }
         transcripts.woken.insert(mac, now);
+    }
+
+    /// Whether the boot that an adapter is in is the effect of a call.
+    #[must_use]
+    pub fn was_woken(&self, mac: MacAddr) -> bool {
+        let now = self.now();
+        let woke = self.transcripts().woke.get(&mac).copied();
+        woke.is_some_and(|began| now.since(began) < WAKES_WITHIN)
+    }
+
+    pub(crate) fn forget_woken(&self, mac: MacAddr) {
+        self.transcripts().woke.remove(&mac);
     }
 
     /// Whether an adapter was called within the last minutes and has not booted since.
@@ -267,7 +292,7 @@ impl Catalog {
         })
     }
 
-    fn transcripts(&self) -> MutexGuard<'_, Transcripts> {
+    pub(crate) fn transcripts(&self) -> MutexGuard<'_, Transcripts> {
         self.0.transcripts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

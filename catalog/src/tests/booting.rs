@@ -45,7 +45,7 @@ fn an_unknown_machine_is_left_alone_when_the_site_says_so() {
         }
     );
     assert_eq!(
-        site.catalog.boot_token(&boot_facts(1)).unwrap_err().code(),
+        site.catalog.boot_token(&boot_facts(1), None).unwrap_err().code(),
         "no-agent-planned"
     );
 }
@@ -268,7 +268,7 @@ fn a_failure_leaves_its_words_cut_to_size_and_a_half_written_disk_waits_in_the_a
 #[test]
 fn a_usb_adapter_that_goes_from_machine_to_machine_starts_no_circle() {
     let site = Site::new();
-    let token = site.catalog.boot_token(&boot_facts(9)).unwrap();
+    let token = site.catalog.boot_token(&boot_facts(9), None).unwrap();
     let mut first = hello(1, true, token);
     first.facts.nics[0].mac = boot_facts(9).mac;
     first.facts.nics[0].usb = true;
@@ -299,7 +299,7 @@ fn a_machine_in_conflict_twice_has_one_record() {
     let (a, b) = (site.hello(1, true).machine, site.hello(2, true).machine);
     // A's UUID and B's adapter.
     let come = || {
-        let token = site.catalog.boot_token(&boot_facts(2)).unwrap();
+        let token = site.catalog.boot_token(&boot_facts(2), None).unwrap();
         let mut mixed = hello(2, true, token);
         mixed.facts.smbios.uuid = facts(1, true).smbios.uuid;
         mixed.facts.disks = facts(9, true).disks;
@@ -333,7 +333,7 @@ fn a_machine_in_conflict_twice_has_one_record() {
 fn a_banned_machine_boots_its_own_disk_and_gets_no_session() {
     let site = Site::new();
     let welcome = site.hello(1, false);
-    let token = site.catalog.boot_token(&boot_facts(1)).unwrap();
+    let token = site.catalog.boot_token(&boot_facts(1), None).unwrap();
     let edit = MachineEdit {
         name: Some(" poste 4 ".into()),
         quarantined: Some(true),

@@ -132,7 +132,7 @@ fn a_job_is_created_once_for_an_idempotency_key() {
 #[test]
 fn a_machine_with_two_disks_waits_until_a_person_chooses_one() {
     let site = Site::new();
-    let token = site.catalog.boot_token(&boot_facts(1)).unwrap();
+    let token = site.catalog.boot_token(&boot_facts(1), None).unwrap();
     let mut two_disks = hello(1, true, token);
     two_disks.facts.disks.push(facts(7, false).disks.remove(0));
     let welcome = site.catalog.hello(&two_disks).unwrap();

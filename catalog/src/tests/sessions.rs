@@ -6,7 +6,7 @@ use super::*;
 fn a_token_is_exchanged_once_in_time_and_by_its_own_machine() {
     let site = Site::new();
     let code = |hello: &Hello| site.catalog.hello(hello).map(drop).unwrap_err().code();
-    let token = site.catalog.boot_token(&boot_facts(1)).unwrap();
+    let token = site.catalog.boot_token(&boot_facts(1), None).unwrap();
     assert_eq!(code(&hello(1, true, "invented".into())), "token-unknown");
     assert_eq!(code(&hello(2, true, token.clone())), "token-of-another-machine");
     let mut nameless = hello(2, true, token.clone());
@@ -14,7 +14,7 @@ fn a_token_is_exchanged_once_in_time_and_by_its_own_machine() {
     assert_eq!(code(&nameless), "token-of-another-machine");
     site.catalog.hello(&hello(1, true, token.clone())).unwrap();
     assert_eq!(code(&hello(1, true, token)), "token-used");
-    let late = site.catalog.boot_token(&boot_facts(3)).unwrap();
+    let late = site.catalog.boot_token(&boot_facts(3), None).unwrap();
     site.clock.advance(Duration::from_secs(15 * 60));
     assert_eq!(code(&hello(3, true, late)), "token-expired");
 }
@@ -22,7 +22,7 @@ fn a_token_is_exchanged_once_in_time_and_by_its_own_machine() {
 #[test]
 fn of_two_agents_with_one_token_one_gets_in() {
     let site = Site::new();
-    let token = site.catalog.boot_token(&boot_facts(1)).unwrap();
+    let token = site.catalog.boot_token(&boot_facts(1), None).unwrap();
     let admitted: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| usize::from(site.catalog.hello(&hello(1, true, token.clone())).is_ok())))
@@ -37,7 +37,7 @@ fn tokens_of_one_adapter_do_not_pile_up() {
     let site = Site::new();
     let mint = |_| {
         site.clock.advance(Duration::from_millis(1));
-        site.catalog.boot_token(&boot_facts(1)).unwrap()
+        site.catalog.boot_token(&boot_facts(1), None).unwrap()
     };
     let tokens: Vec<_> = (0..9).map(mint).collect();
     assert_eq!(
@@ -75,7 +75,7 @@ fn a_hello_with_a_machines_signs_does_not_end_the_session_of_its_agent_at_work()
     let job = site.job(welcome.machine, &[restore()]);
     site.task(&session);
     site.progress(&session, job, "writing");
-    let token = site.catalog.boot_token(&boot_facts(1)).unwrap();
+    let token = site.catalog.boot_token(&boot_facts(1), None).unwrap();
     let stranger = || site.catalog.hello(&hello(1, true, token.clone()));
     let error = stranger().unwrap_err();
     assert_eq!(

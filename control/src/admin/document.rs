@@ -1,6 +1,6 @@
 //! The OpenAPI document of the admin API, committed as `control/openapi.json`.
 
-use super::{events, jobs, machines, masters, server, sessions};
+use super::{events, jobs, machines, masters, places, server, sessions};
 use crate::{refusal::PROBLEM_TYPE, state::Control, view::RefusalEvent};
 use protocol::Problem;
 use utoipa::{
@@ -17,6 +17,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub mod tag {
     /// Machines.
     pub const MACHINES: &str = "machines";
+    /// Places, groups and boot menus.
+    pub const PLACES: &str = "places";
     /// Masters.
     pub const MASTERS: &str = "masters";
     /// Jobs.
@@ -46,6 +48,11 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(machines::get_machine, machines::change_machine))
         .routes(routes!(machines::get_machine_boots))
         .routes(routes!(machines::wake_machine))
+        .routes(routes!(places::get_machine_menu, places::put_machine_menu))
+        .routes(routes!(places::get_machine_place, places::put_machine_place))
+        .routes(routes!(places::list_places, places::create_place))
+        .routes(routes!(places::change_place, places::delete_place))
+        .routes(routes!(places::get_place_menu, places::put_place_menu))
         .routes(routes!(masters::list_masters))
         .routes(routes!(
             masters::get_master_version,

@@ -10,6 +10,14 @@ pub enum Permission {
     MachineRead,
     /// Name and ban machines.
     MachineEdit,
+    /// See places and groups, and where machines are.
+    PlaceRead,
+    /// Make, name and delete places and groups, and put machines into them.
+    PlaceEdit,
+    /// See boot menus.
+    MenuRead,
+    /// Change boot menus.
+    MenuEdit,
     /// See masters.
     MasterRead,
     /// Delete masters.
@@ -53,11 +61,11 @@ const fn route(method: Method, path: &'static str, needs: Needs) -> Route {
 }
 
 /// All routes of the admin API.
-pub static ROUTES: [Route; 25] = {
+pub static ROUTES: [Route; 35] = {
     use Needs::{Anybody, May, Nobody};
     use Permission::{
-        JobRead, JobRun, MachineEdit, MachineRead, MasterDelete, MasterRead, ServerRead, SettingEdit,
-        SettingRead,
+        JobRead, JobRun, MachineEdit, MachineRead, MasterDelete, MasterRead, MenuEdit, MenuRead, PlaceEdit,
+        PlaceRead, ServerRead, SettingEdit, SettingRead,
     };
     [
         route(Method::GET, "/openapi.json", Nobody),
@@ -71,6 +79,16 @@ pub static ROUTES: [Route; 25] = {
         route(Method::GET, "/machines/{id}/boots", May(MachineRead)),
         route(Method::POST, "/machines/{id}/wake", May(MachineEdit)),
         route(Method::PATCH, "/machines/{id}", May(MachineEdit)),
+        route(Method::GET, "/machines/{id}/menu", May(MenuRead)),
+        route(Method::PUT, "/machines/{id}/menu", May(MenuEdit)),
+        route(Method::GET, "/machines/{id}/place", May(PlaceRead)),
+        route(Method::PUT, "/machines/{id}/place", May(PlaceEdit)),
+        route(Method::GET, "/places", May(PlaceRead)),
+        route(Method::POST, "/places", May(PlaceEdit)),
+        route(Method::PATCH, "/places/{id}", May(PlaceEdit)),
+        route(Method::DELETE, "/places/{id}", May(PlaceEdit)),
+        route(Method::GET, "/places/{id}/menu", May(MenuRead)),
+        route(Method::PUT, "/places/{id}/menu", May(MenuEdit)),
         route(Method::GET, "/masters", May(MasterRead)),
         route(Method::GET, "/masters/{name}/versions/{version}", May(MasterRead)),
         route(
@@ -136,9 +154,13 @@ pub fn needed_for(subject: &Subject) -> Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::MachineRead,
         Self::MachineEdit,
+        Self::PlaceRead,
+        Self::PlaceEdit,
+        Self::MenuRead,
+        Self::MenuEdit,
         Self::MasterRead,
         Self::MasterDelete,
         Self::JobRead,
@@ -154,6 +176,10 @@ impl Permission {
         match self {
             Self::MachineRead => "machine.read",
             Self::MachineEdit => "machine.edit",
+            Self::PlaceRead => "place.read",
+            Self::PlaceEdit => "place.edit",
+            Self::MenuRead => "menu.read",
+            Self::MenuEdit => "menu.edit",
             Self::MasterRead => "master.read",
             Self::MasterDelete => "master.delete",
             Self::JobRead => "job.read",

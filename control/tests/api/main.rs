@@ -6,6 +6,7 @@ mod agents;
 mod boots;
 mod events;
 mod hostile;
+mod menus;
 mod people;
 mod rights;
 mod site;

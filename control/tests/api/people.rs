@@ -109,7 +109,7 @@ async fn settings_are_changed_and_decide_what_unknown_machines_boot() {
     assert!(
         site.control
             .catalog()
-            .boot_token(&crate::site::boot_facts(1))
+            .boot_token(&crate::site::boot_facts(1), None)
             .is_err()
     );
     let nonsense = json!({ "unknown_machines": "explode", "language": "en" });

@@ -214,7 +214,10 @@ impl Site {
     }
 
     pub fn token(&self, number: u8) -> String {
-        self.control.catalog().boot_token(&boot_facts(number)).unwrap()
+        self.control
+            .catalog()
+            .boot_token(&boot_facts(number), None)
+            .unwrap()
     }
 
     pub async fn hello(&self, hello: &Hello) -> Answer {

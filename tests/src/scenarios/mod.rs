@@ -10,6 +10,7 @@ mod disks;
 mod interrupted;
 mod local;
 mod machines;
+mod menus;
 mod netboot;
 mod oracle;
 mod page;
@@ -148,6 +149,24 @@ pub const ALL: &[Scenario] = &[
         proves: "UEFI with Secure Boot and the Microsoft keys: a blank machine boots the agent; the kernel says it is on",
         daily: true,
         play: boot::secure_boot,
+    },
+    Scenario {
+        name: "menu",
+        proves: "BIOS, and UEFI with Secure Boot: keys choose an entry of the menu, which boots; a password is typed in AZERTY",
+        daily: false,
+        play: menus::menu,
+    },
+    Scenario {
+        name: "local-disk",
+        proves: "BIOS and UEFI: network boot without a job costs a machine at most 8 s",
+        daily: false,
+        play: menus::local_disk,
+    },
+    Scenario {
+        name: "wol-default",
+        proves: "the magic packet goes out on every interface; the boot that follows says so and runs its other default",
+        daily: false,
+        play: menus::wol_default,
     },
     Scenario {
         name: "http",

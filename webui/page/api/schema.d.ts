@@ -182,6 +182,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/machines/{id}/menu": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a machine's boot menu decides for it alone, and what it shows. */
+        get: operations["get_machine_menu"];
+        /** Replaces what a machine's boot menu decides for it alone. */
+        put: operations["put_machine_menu"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines/{id}/place": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a machine is. */
+        get: operations["get_machine_place"];
+        /** Puts a machine into a place and into these groups and no others. */
+        put: operations["put_machine_place"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/machines/{id}/wake": {
         parameters: {
             query?: never;
@@ -229,6 +265,60 @@ export interface paths {
         post?: never;
         /** Deletes one version of a master, unless a job that is not over needs it. */
         delete: operations["delete_master_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/places": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All places and groups. */
+        get: operations["list_places"];
+        put?: never;
+        /** Makes a place or a group. */
+        post: operations["create_place"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/places/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a place or a group in which nothing lies. */
+        delete: operations["delete_place"];
+        options?: never;
+        head?: never;
+        /** Renames a place or a group. */
+        patch: operations["change_place"];
+        trace?: never;
+    };
+    "/places/{id}/menu": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a place or a group decides of the boot menu, and what comes of it there. */
+        get: operations["get_place_menu"];
+        /** Replaces what a place or a group decides of the boot menu. */
+        put: operations["put_place_menu"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -326,6 +416,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A file in the boot folder: at most 120 of `A-Z a-z 0-9 . _ + -`, with `/` between folders; no part begins with a dot. */
+        BootFileName: string;
         /**
          * Format: int64
          * @description A length in bytes.
@@ -380,6 +472,59 @@ export interface components {
             /** @description One of the disks shown in `choice`. */
             disk: components["schemas"]["DiskIdentity"];
         };
+        /** @description What an entry does. */
+        EntryAction: {
+            /** @enum {string} */
+            kind: "local-disk";
+        } | {
+            /** @enum {string} */
+            kind: "agent";
+        } | {
+            /** @enum {string} */
+            kind: "job";
+            /** @description Its steps. */
+            steps: components["schemas"]["Step"][];
+        } | {
+            /** @enum {string} */
+            kind: "memory-test";
+        } | {
+            /** @description What it unpacks, in order. */
+            initrd?: components["schemas"]["BootFileName"][];
+            /** @description The kernel. */
+            kernel: components["schemas"]["BootFileName"];
+            /** @enum {string} */
+            kind: "kernel";
+            /** @description No key of the machines' firmware has signed it: it is hidden under Secure Boot. */
+            unsigned?: boolean;
+            /** @description Its command line. */
+            words?: components["schemas"]["KernelWords"];
+        } | {
+            /** @description The program. */
+            file: components["schemas"]["BootFileName"];
+            /** @enum {string} */
+            kind: "program";
+            /** @description No key of the machines' firmware has signed it: it is hidden under Secure Boot. */
+            unsigned?: boolean;
+        } | {
+            /** @description The image. */
+            file: components["schemas"]["BootFileName"];
+            /** @enum {string} */
+            kind: "disk-image";
+        } | {
+            /** @description The folder in the boot folder that holds `bcd`, `boot.sdi` and `boot.wim`. */
+            folder: components["schemas"]["BootFileName"];
+            /** @enum {string} */
+            kind: "windows";
+        } | {
+            /** @description Its boot file, by TFTP. */
+            file: components["schemas"]["BootFileName"];
+            /** @enum {string} */
+            kind: "other-server";
+            /** @description Its address. */
+            server: string;
+        };
+        /** @description The name of an entry in scripts and addresses: 1 to 32 of `a-z 0-9 -`, the first of them no `-`. */
+        EntryKey: string;
         /**
          * @description What helps to understand a failure; kept with the job. Each text is cut to [`Evidence::MAX_LEN`] by whoever sends it
          *     and again by whoever receives it.
@@ -420,6 +565,8 @@ export interface components {
             /** @description The password: 12 to 256 characters. */
             password: string;
         };
+        /** @description A key that chooses an entry: one of `a-z 0-9`. */
+        Hotkey: string;
         /** @description A network interface that the appliance serves. */
         Interface: {
             /** @description Its addresses. */
@@ -550,6 +697,13 @@ export interface components {
          * @enum {string}
          */
         JobState: "queued" | "waiting" | "running" | "done" | "failed" | "cancelled";
+        /** @description Words of a kernel's command line: at most 400 of `A-Z a-z 0-9 . _ , : = / @ + % ~ -` and blanks. */
+        KernelWords: string;
+        /**
+         * @description A keyboard's layout. Loaders and the kernel read every keyboard as if it were American; our agent does not.
+         * @enum {string}
+         */
+        Keyboard: "us" | "fr";
         /**
          * @description A language that Amorce speaks.
          * @enum {string}
@@ -710,6 +864,12 @@ export interface components {
              */
             total: number;
         };
+        /** @description Where a machine is. */
+        MachinePlace: {
+            /** @description The groups that it is in. */
+            groups?: components["schemas"]["PlaceId"][];
+            place?: components["schemas"]["PlaceId"] | null;
+        };
         /** @description A master and its versions. */
         Master: {
             /** @description Its name. */
@@ -805,6 +965,87 @@ export interface components {
              */
             version: number;
         };
+        /** @description What an owner decides of the boot menu. */
+        Menu: {
+            /** @description Its entries, in order. */
+            entries?: components["schemas"]["MenuEntry"][];
+            /** @description Its settings. */
+            settings?: components["schemas"]["MenuSettings"];
+        };
+        /** @description An entry of a menu, as its owner decides it. */
+        MenuEntry: {
+            /** @description What it does. */
+            action: components["schemas"]["EntryAction"];
+            hotkey?: components["schemas"]["Hotkey"] | null;
+            /** @description Its name in scripts: one with the key of an entry from above takes its place. */
+            key: components["schemas"]["EntryKey"];
+            /** @description What a person reads. Loaders show it without accents. */
+            label: string;
+            /** @description It wants a password, which is typed in our agent. */
+            locked?: boolean;
+            /** @description The entry of this key from above is not shown here. */
+            withdrawn?: boolean;
+        };
+        /**
+         * @description A language of the loaders' own words. They show ASCII only.
+         * @enum {string}
+         */
+        MenuLanguage: "fr" | "en";
+        /** @description Who decided something. */
+        MenuOrigin: {
+            /** @enum {string} */
+            kind: "built-in";
+        } | {
+            /** @description Which. */
+            id: components["schemas"]["PlaceId"];
+            /** @enum {string} */
+            kind: "place";
+        } | {
+            /** @description Which. */
+            id: components["schemas"]["MachineId"];
+            /** @enum {string} */
+            kind: "machine";
+        };
+        /** @description What a place, a group or a machine decides of the boot menu. What it leaves out comes from above. */
+        MenuSettings: {
+            /** @default null */
+            default: components["schemas"]["EntryKey"] | null;
+            /**
+             * @description Nothing is drawn unless somebody presses Esc within the timeout.
+             * @default null
+             */
+            hidden: boolean | null;
+            /** @default null */
+            keyboard: components["schemas"]["Keyboard"] | null;
+            /** @default null */
+            language: components["schemas"]["MenuLanguage"] | null;
+            /** @default null */
+            serial: components["schemas"]["SerialLine"] | null;
+            /**
+             * Format: int32
+             * @description Seconds until then; 0: the menu is not drawn at all.
+             * @default null
+             */
+            timeout_seconds: number | null;
+            /**
+             * @description The heading.
+             * @default null
+             */
+            title: string | null;
+            /**
+             * @description It waits for a person, for as long as it takes.
+             * @default null
+             */
+            waits: boolean | null;
+            /** @default null */
+            wake_default: components["schemas"]["EntryKey"] | null;
+            /**
+             * Format: int32
+             * @description Seconds until then.
+             * @default null
+             */
+            wake_timeout_seconds: number | null;
+        };
         /** @description A job to create. */
         NewJob: {
             /** @description The machines, at most 1000. The selection is frozen. */
@@ -816,6 +1057,15 @@ export interface components {
             steps: components["schemas"]["Step"][];
             /** @description What to call it; without it, the appliance writes one from the steps. */
             title?: string | null;
+        };
+        /** @description A place or group to be made. */
+        NewPlace: {
+            /** @description What it is. */
+            kind: components["schemas"]["PlaceKind"];
+            /** @description What to call it. */
+            name: string;
+            /** @description What it lies in. */
+            parent: components["schemas"]["PlaceId"];
         };
         /** @description An Ethernet adapter. */
         NicFacts: {
@@ -831,6 +1081,36 @@ export interface components {
             name: string;
             /** @description Attached by USB: passed from machine to machine, so it identifies none. */
             usb: boolean;
+        };
+        /** @description A place or a group. */
+        Place: {
+            /** @description Its id. */
+            id: components["schemas"]["PlaceId"];
+            /** @description What it is. */
+            kind: components["schemas"]["PlaceKind"];
+            /** @description What people call it; empty: the organisation was not named yet. */
+            name: string;
+            parent?: components["schemas"]["PlaceId"] | null;
+        };
+        /** @description What a person may change of a place. */
+        PlaceChange: {
+            /** @description Its new name. */
+            name: string;
+        };
+        /**
+         * Format: uuid
+         * @description One place or group of machines: the organisation, a site, a room.
+         */
+        PlaceId: string;
+        /**
+         * @description What a place is.
+         * @enum {string}
+         */
+        PlaceKind: "organisation" | "authority" | "site" | "room" | "group";
+        /** @description All places and groups. */
+        PlaceList: {
+            /** @description They. */
+            items: components["schemas"]["Place"][];
         };
         /** @description A problem document (RFC 9457) with a stable code and a remedy for whoever stands in front of the machine. */
         Problem: {
@@ -930,6 +1210,19 @@ export interface components {
             /** @description These; without it, every machine that failed. A machine that waits for a person is retried only when named here. */
             machines?: components["schemas"]["MachineId"][] | null;
         };
+        /** @description A serial line of the machine. */
+        SerialLine: {
+            /**
+             * Format: int32
+             * @description Its number: 0 is COM1, `ttyS0`.
+             */
+            port: number;
+            /**
+             * Format: int32
+             * @description Bits per second.
+             */
+            speed: number;
+        };
         /** @description The appliance. */
         Server: {
             /** @description SHA-256 of its CA's certificate, in hexadecimal: compare it with what the browser shows. */
@@ -972,6 +1265,13 @@ export interface components {
              */
             user: string;
         };
+        /** @description Where one setting comes from. */
+        SettingOrigin: {
+            /** @description Who decided it. */
+            origin: components["schemas"]["MenuOrigin"];
+            /** @description The setting, as it is called in `settings`. */
+            setting: string;
+        };
         /** @description What the site decided. */
         Settings: {
             /** @description Language of the machines' screens and of the page before log-in. */
@@ -985,6 +1285,13 @@ export interface components {
             language: components["schemas"]["Language"];
             /** @description Nobody administers this appliance yet: the page asks for the one-time code that `amorce serve` printed. */
             needs_first_administrator: boolean;
+        };
+        /** @description An entry that is shown. */
+        ShownEntry: {
+            /** @description The entry. */
+            entry: components["schemas"]["MenuEntry"];
+            /** @description Who decided it. */
+            origin: components["schemas"]["MenuOrigin"];
         };
         /** @description SMBIOS type 1 and 2 fields (DMTF DSP0134 §7.2, §7.3), as the kernel shows them under `/sys/class/dmi/id`. */
         Smbios: {
@@ -1161,6 +1468,17 @@ export interface components {
         WakeSent: {
             /** @description Magic packets, on all interfaces together. */
             packets: number;
+        };
+        /** @description What comes of all that is decided: what loaders draw. */
+        WholeMenu: {
+            /** @description The entries that are shown, in order; none: the machine boots without a menu. */
+            entries: components["schemas"]["ShownEntry"][];
+            /** @description Where the settings come from. */
+            origins: components["schemas"]["SettingOrigin"][];
+            /** @description What is decided here. */
+            own: components["schemas"]["Menu"];
+            /** @description The settings that hold, and which of them were decided where. */
+            settings: components["schemas"]["MenuSettings"];
         };
     };
     responses: never;
@@ -1669,6 +1987,170 @@ export interface operations {
             };
         };
     };
+    get_machine_menu: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeMenu"];
+                };
+            };
+        };
+    };
+    put_machine_menu: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Menu"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeMenu"];
+                };
+            };
+        };
+    };
+    get_machine_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachinePlace"];
+                };
+            };
+        };
+    };
+    put_machine_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MachinePlace"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachinePlace"];
+                };
+            };
+        };
+    };
     wake_machine: {
         parameters: {
             query?: never;
@@ -1824,6 +2306,246 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_places: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceList"];
+                };
+            };
+        };
+    };
+    create_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlace"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Place"];
+                };
+            };
+        };
+    };
+    delete_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    change_place: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceChange"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Place"];
+                };
+            };
+        };
+    };
+    get_place_menu: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeMenu"];
+                };
+            };
+        };
+    };
+    put_place_menu: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Menu"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeMenu"];
+                };
             };
         };
     };

@@ -1,10 +1,11 @@
 //! What the technician asked for by keys, heard at any time.
 
-use crate::screen::{self, Key, Keys, words};
+use crate::screen::{self, Key, Keys, Typed, TypedLine, words};
+use protocol::menu::Keyboard;
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -26,7 +27,12 @@ struct Shared {
     local_boot: AtomicBool,
     any: AtomicBool,
     pressed: Notify,
+    /// What is typed, while somebody is asked for a line.
+    typed: Mutex<Option<Vec<Read>>>,
 }
+
+/// What one read of a console brought, and whether it is a serial line.
+type Read = (Vec<u8>, bool);
 
 impl Attention {
     /// Listens on a thread of its own. Without one the machine works, but no key does.
@@ -48,9 +54,15 @@ impl Attention {
     fn attend(&self) {
         let mut keys = Keys::open();
         loop {
-            let Some(key) = keys.wait(Duration::from_secs(3600)) else {
+            let Some(bytes) = keys.wait(Duration::from_secs(3600)) else {
                 continue;
             };
+            let is_serial = keys.is_serial();
+            if let Some(typed) = self.typed().as_mut() {
+                typed.push((bytes, is_serial));
+                continue;
+            }
+            let key = Key::of(&bytes);
             self.shared.any.store(true, Ordering::Relaxed);
             match key {
                 Key::Retry => self.shared.retry.store(true, Ordering::Relaxed),
@@ -66,6 +78,35 @@ impl Attention {
             }
             self.shared.pressed.notify_waiters();
         }
+    }
+
+    /// Asks for a line of which nothing is shown. `None`: Esc, or nobody typed anything for so long.
+    #[must_use]
+    pub fn read_line(&self, keyboard: Keyboard, patience: Duration) -> Option<String> {
+        *self.typed() = Some(Vec::new());
+        let mut line = TypedLine::default();
+        let mut last = Instant::now();
+        let outcome = 'asking: loop {
+            let typed = self.typed().as_mut().map(std::mem::take).unwrap_or_default();
+            for (bytes, is_serial) in typed {
+                last = Instant::now();
+                match line.take(&bytes, (!is_serial).then_some(keyboard)) {
+                    Typed::Going => {}
+                    Typed::Line(line) => break 'asking Some(line),
+                    Typed::Left => break 'asking None,
+                }
+            }
+            if last.elapsed() > patience {
+                break None;
+            }
+            std::thread::sleep(LOOK);
+        };
+        *self.typed() = None;
+        outcome
+    }
+
+    fn typed(&self) -> MutexGuard<'_, Option<Vec<Read>>> {
+        self.shared.typed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether somebody pressed any key since the agent began: then the machine stays.

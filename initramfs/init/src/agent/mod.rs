@@ -27,10 +27,11 @@ use attention::Attention;
 use depot::client::{CallError, Connection, Retry};
 use protocol::{
     MacAddr, Problem,
-    agent::{Assignment, Outcome, ReportReply, StepReport, Task},
+    agent::{Assignment, EntryPassword, Outcome, ReportReply, StepReport, Task},
     cmdline::AgentCommandLine,
     job::Step,
     machine::MachineFacts,
+    menu::Keyboard,
 };
 use session::Session;
 use std::{
@@ -51,6 +52,8 @@ const NETWORK_PATIENCE: Duration = Duration::from_secs(60);
 const CABLE_PATIENCE: Duration = Duration::from_secs(8);
 /// Seconds that the appliance may hold a question for a task.
 const TASK_WAIT_SECONDS: u32 = 25;
+/// A machine that asks for a password, and nobody types: its own disk after this.
+const PASSWORD_PATIENCE: Duration = Duration::from_secs(180);
 /// Before the same question is asked again after an answer that we do not follow.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 const BEFORE_RESTART: Duration = Duration::from_secs(15);
@@ -275,6 +278,10 @@ impl Agent {
                         self.attention.wait_for_retry(Duration::from_millis(200));
                     }
                 }
+                Task::AskPassword { label, keyboard } => {
+                    told.clear();
+                    self.ask_password(&label, keyboard);
+                }
                 Task::LocalBoot if self.attention.was_pressed() => {
                     tell(words.held_by_key.to_owned());
                     self.attention.wait_for_retry(ASK_AGAIN);
@@ -293,6 +300,28 @@ impl Agent {
                     told.clear();
                     session = self.run(session, &assignment);
                 }
+            }
+        }
+    }
+
+    /// Asks for the password of the menu's entry and lets the appliance judge it. Esc, or nobody there: the machine's own
+    /// disk.
+    fn ask_password(&self, label: &str, keyboard: Keyboard) {
+        let words = words();
+        screen::say(&fill(words.password_wanted, &[label]));
+        let Some(password) = self.attention.read_line(keyboard, PASSWORD_PATIENCE) else {
+            leave_for_disk(words)
+        };
+        let body = EntryPassword { password };
+        let call = self
+            .connection
+            .post_json::<_, ()>("/agent/v1/entry/password", &body, Retry::UntilSent);
+        match self.runtime.block_on(call) {
+            Ok(()) => {}
+            // Whatever it is, the appliance says at the next question whether the password is still wanted.
+            Err(error) => {
+                screen::say(&error.to_string());
+                self.attention.wait_for_retry(Duration::from_secs(1));
             }
         }
     }

@@ -28,11 +28,13 @@ pub enum Key {
 }
 
 impl Key {
-    fn from_byte(byte: u8) -> Self {
-        match byte.to_ascii_lowercase() {
-            b'r' => Self::Retry,
-            b's' => Self::Shell,
-            b'l' => Self::LocalBoot,
+    /// What the first of some bytes from a console asks for.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        match bytes.first().map(u8::to_ascii_lowercase) {
+            Some(b'r') => Self::Retry,
+            Some(b's') => Self::Shell,
+            Some(b'l') => Self::LocalBoot,
             _ => Self::Other,
         }
     }
@@ -68,8 +70,8 @@ impl Keys {
         }
     }
 
-    /// Waits for a key, at most this long.
-    pub fn wait(&mut self, limit: Duration) -> Option<Key> {
+    /// Waits for keys, at most this long, and returns what they sent.
+    pub fn wait(&mut self, limit: Duration) -> Option<Vec<u8>> {
         if self.consoles.is_empty() {
             std::thread::sleep(limit);
             return None;
@@ -91,8 +93,8 @@ impl Keys {
             let mut byte = [0u8; 16];
             match file.read(&mut byte) {
                 Ok(0) => gone.push(index),
-                Ok(_) => {
-                    key = Some(Key::from_byte(byte[0]));
+                Ok(length) => {
+                    key = Some(byte[..length].to_vec());
                     self.console = path.clone();
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -104,6 +106,13 @@ impl Keys {
             self.consoles.remove(index);
         }
         key
+    }
+
+    /// Whether the last keys came over a serial line, from a terminal that knows its own keyboard.
+    #[must_use]
+    pub fn is_serial(&self) -> bool {
+        let name = self.console.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|name| name.starts_with("ttyS"))
     }
 }
 
@@ -162,8 +171,8 @@ mod tests {
 
     #[test]
     fn letters_mean_the_same_in_either_case() {
-        assert_eq!(Key::from_byte(b'R'), Key::Retry);
-        assert_eq!(Key::from_byte(b'l'), Key::LocalBoot);
-        assert_eq!(Key::from_byte(0x1b), Key::Other);
+        assert_eq!(Key::of(b"R"), Key::Retry);
+        assert_eq!(Key::of(b"l"), Key::LocalBoot);
+        assert_eq!(Key::of(b"\x1b[A"), Key::Other);
     }
 }

@@ -1,10 +1,12 @@
 //! What a technician reads: lines on every console of the kernel, and the keys that answer.
 
 mod keys;
+mod layout;
 mod ring;
 mod words;
 
 pub use keys::{Key, Keys, shell};
+pub use layout::{Typed, TypedLine};
 pub use ring::cut_beginning;
 #[cfg(test)]
 pub use words::{ENGLISH, FRENCH};

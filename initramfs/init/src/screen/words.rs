@@ -31,6 +31,8 @@ pub struct Words {
     pub disks_changed: &'static str,
     /// Waiting for a job; `{0}` says why.
     pub waiting: &'static str,
+    /// A password is wanted for the menu's entry `{0}`.
+    pub password_wanted: &'static str,
     /// A step begins: `{0}` title, `{1}` step.
     pub step_begins: &'static str,
     /// The same after an interruption.
@@ -90,6 +92,7 @@ pub const ENGLISH: Words = Words {
     no_disk: "no disk found; check that it is plugged in and switched on in the firmware set-up",
     disks_changed: "the disks have changed; restarting, so that the appliance learns of it",
     waiting: "waiting: {0}",
+    password_wanted: "{0}: type the password and press Enter; nothing is shown. Esc: this machine's own disk",
     step_begins: "job {0}: {1}",
     step_resumes: "job goes on where it was: {0}: {1}",
     step_done: "done: {0}; {1}",
@@ -125,6 +128,7 @@ pub const FRENCH: Words = Words {
     no_disk: "aucun disque trouvé ; vérifiez qu'il est branché et activé dans la configuration du micrologiciel",
     disks_changed: "les disques ont changé ; redémarrage, pour que le serveur Amorce en soit informé",
     waiting: "en attente : {0}",
+    password_wanted: "{0} : tapez le mot de passe puis Entrée ; rien ne s'affiche. Échap : disque de cette machine",
     step_begins: "tâche {0} : {1}",
     step_resumes: "reprise de la tâche {0} : {1}",
     step_done: "terminé : {0} ; {1}",
