@@ -86,11 +86,6 @@ impl Catalog {
         problem: Problem,
     ) -> Result<()> {
         let (job, machine) = (assignment.job, session.machine);
-        let live = self
-            .memory()
-            .live
-            .get(&(job, machine))
-            .map(|live| live.progress.clone());
         self.write(|writing| {
             load_session(writing.transaction, machine)?
                 .filter(|found| found.id == session.id && found.job == Some(job))
@@ -103,9 +98,8 @@ impl Catalog {
             if standing.refuse(assignment.step_index, problem.clone(), writing.now) {
                 save_standing(writing.transaction, job, machine, &standing)?;
                 note(writing, job, machine);
-                if let Some(begun) = begun.filter(|_| assignment.step.writes()) {
-                    let progress = live.clone().or(row.progress);
-                    leave_half_written(writing, machine, begun.disk.as_ref(), progress.as_ref())?;
+                if assignment.step.writes() {
+                    leave_half_written(writing, machine, begun.as_ref())?;
                 }
             }
             Ok(())
