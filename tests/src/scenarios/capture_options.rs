@@ -121,7 +121,8 @@ fn fall_asleep(disk: &Path, scratch: &Path) -> Result<()> {
     .arg(&image))?;
     let mut session = vec![0x5A; 1 << 20];
     session[..4].copy_from_slice(b"HIBR");
-    for (name, bytes) in [("hiberfil.sys", session.as_slice()), ("letter.txt", LETTER)] {
+    // The session last: afterwards nobody may change anything there.
+    for (name, bytes) in [("letter.txt", LETTER), ("hiberfil.sys", session.as_slice())] {
         let source = scratch.join(name);
         fs::write(&source, bytes)?;
         run(command(["ntfscp", "-f", "-q"]).arg(&image).arg(&source).arg(name))?;
