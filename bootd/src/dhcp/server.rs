@@ -25,10 +25,13 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Longer than any DHCP packet on Ethernet; the rest of a longer one is cut off.
 const BUFFER_LEN: usize = 4096;
+/// Packets that wait for their answer: twice the largest room of machines that is looked for.
+const UNANSWERED: usize = 1024;
 
 /// One port of one interface.
 pub(crate) struct Listener {
@@ -50,28 +53,19 @@ pub(crate) struct PoolAccess {
 impl Listener {
     /// Answers until told to stop.
     pub(crate) async fn serve(mut self, stop: CancellationToken) {
-        let mut buffer = vec![0; BUFFER_LEN];
+        // A room of machines that is switched on at once sends more than the kernel keeps for a socket (some two hundred
+        // packets): they are taken from it while earlier ones are answered.
+        let (sender, mut questions) = mpsc::channel(UNANSWERED);
+        let reader = tokio::spawn(read(Arc::clone(&self.socket), sender, stop.clone()));
         loop {
-            let received = tokio::select! {
-                () = stop.cancelled() => return,
-                received = self.socket.receive(&mut buffer) => received,
+            let question = tokio::select! {
+                () = stop.cancelled() => break,
+                question = questions.recv() => question,
             };
-            let datagram = match received {
-                Ok(datagram) => datagram,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot receive DHCP packets");
-                    // An interface that went down must not make us spin.
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                    continue;
-                }
-            };
-            let Ok(packet) = Packet::parse(&buffer[..datagram.len]) else {
-                continue;
-            };
-            if !datagram.local.is_unspecified() {
-                self.take(&packet, datagram).await;
-            }
+            let Some((packet, datagram)) = question else { break };
+            self.take(&packet, datagram).await;
         }
+        let _ = reader.await;
     }
 
     async fn take(&mut self, packet: &Packet, datagram: Datagram) {
@@ -276,6 +270,35 @@ impl Listener {
     async fn send(&self, packet: &Packet, from: Ipv4Addr, to: SocketAddrV4) {
         if let Err(error) = self.socket.send(&packet.encode(), from, to).await {
             tracing::warn!(%error, %to, "cannot send a DHCP packet");
+        }
+    }
+}
+
+/// Takes packets from the socket until told to stop. One that finds no room is as good as lost on the wire.
+async fn read(
+    socket: Arc<InterfaceSocket>,
+    questions: mpsc::Sender<(Packet, Datagram)>,
+    stop: CancellationToken,
+) {
+    let mut buffer = vec![0; BUFFER_LEN];
+    loop {
+        let received = tokio::select! {
+            () = stop.cancelled() => return,
+            received = socket.receive(&mut buffer) => received,
+        };
+        let datagram = match received {
+            Ok(datagram) => datagram,
+            Err(error) => {
+                tracing::warn!(%error, "cannot receive DHCP packets");
+                // An interface that went down must not make us spin.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        if let Ok(packet) = Packet::parse(&buffer[..datagram.len])
+            && !datagram.local.is_unspecified()
+        {
+            let _ = questions.try_send((packet, datagram));
         }
     }
 }

@@ -201,13 +201,13 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "netboot",
         proves: "an Intel Mac, by its packets: it lists the images, chooses one, is offered it and loads it",
-        daily: false,
+        daily: true,
         play: netboot::play,
     },
     Scenario {
         name: "pool",
         proves: "on a network without a DHCP server the appliance gives addresses and keeps them; beside one it refuses to start",
-        daily: false,
+        daily: true,
         play: pool::play,
     },
     Scenario {
