@@ -1,11 +1,11 @@
 //! A restore that was begun and had compared before the machine's last start: what became of it, only the disk can tell.
 //!
-//! The engine takes both partition tables away before it writes anything else, and puts them back last of all:
+//! The engine zeroes both partition tables before it writes anything else, and puts the start of the first back last of all:
 //!
-//! | the master | table on the disk | differs | so |
+//! | the master | where its table starts, the disk | differs | so |
 //! | --- | --- | --- | --- |
-//! | has a table | none | | it was cut in the middle: it goes on |
-//! | | there, or a damaged one | nothing | it had ended and its report was lost: it is done |
+//! | has a table | is zero | | it was cut in the middle: it goes on |
+//! | | is not | nothing | it had ended and its report was lost: it is done |
 //! | | | something | it had ended and somebody has used the disk since: a person decides |
 //! | has none that can be trusted | | nothing | it had ended and its report was lost: it is done |
 //! | | | something | it was cut, or it had ended and the disk was used: nobody can tell, a person decides |
@@ -14,12 +14,11 @@ use imager::{
     Error, ErrorKind, Result,
     disk::ReadAt,
     exchange::MasterSource,
-    partition::{Table, read_table},
     progress::{Phase, Progress},
     restore::{RestoreOptions, Restored, restore},
     target::Target,
 };
-use protocol::manifest::TableKind;
+use protocol::manifest::{Root, TableKind};
 use std::{
     ops::Range,
     sync::atomic::{AtomicBool, Ordering},
@@ -47,8 +46,7 @@ pub fn settle(
     progress: &dyn Progress,
 ) -> Result<Settled> {
     let master = options.key.open(&source.root(&options.master)?)?;
-    let layout = read_table(&target, target.sector_size())?;
-    if master.table != TableKind::None && layout.table == Table::None {
+    if lacks_start_of_table(&master, target)? {
         return Ok(Settled::Cut);
     }
     let untouched = Untouched {
@@ -60,6 +58,21 @@ pub fn settle(
         Err(_) if untouched.differs.load(Ordering::Relaxed) => Ok(Settled::Unclear),
         Err(error) => Err(error),
     }
+}
+
+/// Whether what is written last of all is still as it was zeroed first of all. A table that can be trusted is not zero there.
+fn lacks_start_of_table(master: &Root, target: &dyn Target) -> Result<bool> {
+    let start = master
+        .primary_table
+        .first()
+        .filter(|range| master.table != TableKind::None && range.end() <= target.len());
+    let Some(range) = start else {
+        return Ok(false);
+    };
+    // Checked with the root: a table is at most 4 MiB.
+    let mut there = vec![0; usize::try_from(range.length).unwrap_or(0)];
+    target.read_exact_at(&mut there, range.start)?;
+    Ok(there.iter().all(|byte| *byte == 0))
 }
 
 /// Whoever watches is not told what would be written: nothing will be.
@@ -124,6 +137,7 @@ mod tests {
     use imager::{
         Unwatched,
         capture::{CaptureOptions, capture},
+        partition::{Table, read_table},
         store::Store,
         target::TargetDisk,
     };
@@ -195,6 +209,13 @@ mod tests {
         assert!(
             matches!(case.settled(&damaged), Settled::Unclear),
             "no cut leaves a damaged table"
+        );
+        let mut formatted = used.clone();
+        formatted[..512].fill(0);
+        formatted[3..11].copy_from_slice(b"MSDOS5.0");
+        assert!(
+            matches!(case.settled(&formatted), Settled::Unclear),
+            "no cut leaves anything where the table starts"
         );
         used[..512].fill(0);
         assert!(
