@@ -91,7 +91,7 @@ pub fn play(tools: &Tools, order: Order) -> Result<()> {
         rows.push(tftp(&network, &peer.shown, &file, times)?);
         process.kill();
     }
-    print_tftp(&rows, &mut report);
+    print_tftp(&rows, file_len, &mut report);
 
     let configuration = nginx_configuration(&root, scratch.path())?;
     let nginx_program = program(tools, "nginx", "usr/sbin/nginx")?;
@@ -147,8 +147,11 @@ fn tftp(network: &Network, who: &str, file: &[u8], times: u32) -> Result<Row> {
     })
 }
 
-fn print_tftp(rows: &[Row], report: &mut Report) {
-    println!("  TFTP, seconds for 40 MiB (in brackets: with 1 ms delay and 0.1 % loss)");
+fn print_tftp(rows: &[Row], file_len: usize, report: &mut Report) {
+    println!(
+        "  TFTP, seconds for {} MiB (in brackets: with 1 ms delay and 0.1 % loss)",
+        file_len >> 20
+    );
     for row in rows {
         let cells: Vec<String> = WAYS
             .iter()
