@@ -165,7 +165,9 @@ impl SourceDisk {
                 error
             })?;
         let medium = if kind.is_block_device() {
-            Medium::device(file, path)?
+            let medium = Medium::device(file, path)?;
+            medium.read_past_cache();
+            medium
         } else if kind.is_file() {
             let size = file.metadata().map_err(failed)?.len();
             Medium::image(file, path, size, 512)

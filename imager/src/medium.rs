@@ -30,6 +30,9 @@ pub(crate) struct Medium {
 /// What reads past the page cache are aligned to in memory: enough for every sector size and DMA engine.
 const ALIGNMENT: usize = 4096;
 
+/// Shorter reads go through the cache: what reads structures comes back to the same pages.
+const UNCACHED_MIN: usize = 256 << 10;
+
 impl Medium {
     /// An opened block device.
     ///
@@ -72,6 +75,25 @@ impl Medium {
         self.uncached.get_or_init(open).as_ref()
     }
 
+    /// Lets long reads of a device go past the page cache from now on, which would take more time for them than hashing does
+    /// (docs/adr/0013-reading-past-the-page-cache.md). Opens what that needs now: who reads may not be allowed to.
+    pub(crate) fn read_past_cache(&self) {
+        if !self.regular {
+            let _ = self.uncached();
+        }
+    }
+
+    /// The medium past the page cache for a read that is long and aligned, if that was prepared.
+    fn uncached_for(&self, buffer: &[u8], offset: u64) -> Option<&File> {
+        let sector = self.sector_size as usize;
+        let fits = !self.regular
+            && buffer.len() >= UNCACHED_MIN
+            && buffer.len().is_multiple_of(sector)
+            && buffer.as_ptr().addr().is_multiple_of(sector)
+            && offset.is_multiple_of(u64::from(self.sector_size));
+        self.uncached.get().filter(|_| fits)?.as_ref()
+    }
+
     fn read_failed(&self, length: usize, offset: u64, error: std::io::Error) -> Error {
         Error::caused(
             ErrorKind::Read,
@@ -99,6 +121,14 @@ impl ReadAt for Medium {
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        if let Some(uncached) = self.uncached_for(buffer, offset) {
+            match uncached.read_exact_at(buffer, offset) {
+                Ok(()) => return Ok(()),
+                // A device that wants more alignment than its sectors have.
+                Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {}
+                Err(error) => return Err(self.read_failed(buffer.len(), offset, error)),
+            }
+        }
         self.file
             .read_exact_at(buffer, offset)
             .map_err(|error| self.read_failed(buffer.len(), offset, error))

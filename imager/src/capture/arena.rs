@@ -27,29 +27,36 @@ impl Arena {
         Lease {
             // We hold a sender ourselves, so the channel is never closed.
             bytes: self.empty.recv().unwrap_or_default(),
+            start: 0,
             back: self.back.clone(),
         }
     }
 }
 
+/// What the bytes of a buffer are aligned to in memory: a device writes past the page cache only to such places.
+const ALIGNMENT: usize = 4096;
+
 /// A buffer of an arena; it goes back when it is dropped.
 pub(super) struct Lease {
     bytes: Vec<u8>,
+    /// Where the aligned bytes begin.
+    start: usize,
     back: Sender<Vec<u8>>,
 }
 
 impl Lease {
     /// At least so many bytes, to be overwritten: an old buffer is not cleared, that would cost as much as reading it.
     pub(super) fn at_least(&mut self, length: usize) -> &mut [u8] {
-        if self.bytes.len() < length {
-            self.bytes.resize(length, 0);
+        if self.bytes.len() < length + ALIGNMENT {
+            self.bytes.resize(length + ALIGNMENT, 0);
         }
-        &mut self.bytes[..length]
+        self.start = self.bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        &mut self.bytes[self.start..self.start + length]
     }
 
     /// All of its bytes.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[self.start..]
     }
 }
 
@@ -132,6 +139,17 @@ mod tests {
         content.keep();
         assert_eq!(arena.empty.len(), 1);
         assert_eq!(content.bytes(), b"234");
+    }
+
+    #[test]
+    fn buffers_are_aligned_however_long_they_grow() {
+        let mut lease = Arena::new(1).lease();
+        for length in [1, 4096, 100_000, 5 << 20] {
+            let bytes = lease.at_least(length);
+            assert_eq!((bytes.len(), bytes.as_ptr().align_offset(ALIGNMENT)), (length, 0));
+            bytes.fill(9);
+            assert!(lease.bytes()[..length].iter().all(|byte| *byte == 9));
+        }
     }
 
     proptest! {

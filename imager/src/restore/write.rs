@@ -51,7 +51,7 @@ struct Place {
 
 impl Wanted {
     fn new(mut places: Vec<(ChunkId, Place)>) -> Self {
-        places.sort_unstable_by_key(|(id, place)| (*id, place.offset));
+        places.sort_unstable_by_key(|(id, place)| (beginning(id), *id, place.offset));
         Self {
             places,
             written: Marks::new(1),
@@ -72,7 +72,10 @@ impl Wanted {
 
     /// The places of a chunk; with the number of the first.
     fn places_of(&self, id: &ChunkId) -> (usize, &[(ChunkId, Place)]) {
-        let first = self.places.partition_point(|(other, _)| other < id);
+        let key = (beginning(id), *id);
+        let first = self
+            .places
+            .partition_point(|(other, _)| (beginning(other), *other) < key);
         let count = self.places[first..]
             .iter()
             .take_while(|(other, _)| other == id)
@@ -98,6 +101,14 @@ impl Wanted {
             .with_remedy("check the store with `imager verify`")),
         }
     }
+}
+
+/// The first bytes of an id, in the same order as ids: they differ nearly always, and one word is compared sooner than 32
+/// bytes.
+fn beginning(id: &ChunkId) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&id.0[..8]);
+    u64::from_be_bytes(first)
 }
 
 impl Run<'_> {
