@@ -76,7 +76,7 @@ impl Medium {
     }
 
     /// Lets long reads of a device go past the page cache from now on, which would take more time for them than hashing does
-    /// (docs/adr/0013-reading-past-the-page-cache.md). Opens what that needs now: who reads may not be allowed to.
+    /// (docs/adr/0015-reading-past-the-page-cache.md). Opens what that needs now: who reads may not be allowed to.
     pub(crate) fn read_past_cache(&self) {
         if !self.regular {
             let _ = self.uncached();
