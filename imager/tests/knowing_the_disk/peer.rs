@@ -2,7 +2,7 @@
 
 use crate::{
     ext::make_filesystem,
-    harness::{Mount, Numbers, make_image, map_image, restore_by_map, run, try_run},
+    harness::{Mount, Numbers, full_matrix, make_image, map_image, restore_by_map, run, try_run},
 };
 use imager::filesystem::{Outcome, map};
 use std::{fs, path::Path};
@@ -389,7 +389,8 @@ fn of_every_other_kind_nothing_is_lost() {
     let (image, folder) = (scratch.path().join("image.img"), scratch.path().join("mounted"));
     let content = Numbers(5).bytes(5_000_000);
     let mut table = Vec::new();
-    for kind in KINDS {
+    // Every day the one that partclone loses; all of them take a minute.
+    for kind in KINDS.iter().filter(|kind| full_matrix() || kind.name == "FAT12") {
         let _ = fs::remove_file(&image);
         make_image(&image, kind.megabytes << 20);
         run(
