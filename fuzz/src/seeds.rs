@@ -328,12 +328,16 @@ impl Seeds<'_> {
         );
         let unreadable = Segment {
             start: ByteOffset(0),
-            entries: [EntryKind::Zero, EntryKind::Unreadable, EntryKind::Data(ChunkId([7; 32]))]
-                .map(|kind| Entry {
-                    length_bytes: 4096,
-                    kind,
-                })
-                .into(),
+            entries: [
+                EntryKind::Zero,
+                EntryKind::Unreadable,
+                EntryKind::Data(ChunkId([7; 32])),
+            ]
+            .map(|kind| Entry {
+                length_bytes: 4096,
+                kind,
+            })
+            .into(),
         };
         self.add("segment", "unreadable", &unreadable.encode());
         let option = LoadOption {
