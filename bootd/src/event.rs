@@ -306,6 +306,9 @@ pub fn plan_in_words(plan: &BootPlan) -> &'static str {
             reason: LocalReason::Chosen,
         } => "starting the disk of this machine",
         BootPlan::LocalDisk {
+            reason: LocalReason::Asked,
+        } => "somebody asked for it on the screen: starting the disk of this machine",
+        BootPlan::LocalDisk {
             reason: LocalReason::NoSuchEntry,
         } => "this is not in the menu any more: starting the disk of this machine",
         BootPlan::LocalDisk {

@@ -27,12 +27,14 @@ pub struct Situation<'a> {
     pub chosen: Option<&'a EntryKey>,
     /// The entry whose password was typed before this boot.
     pub granted: Option<&'a EntryKey>,
+    /// Somebody asked for the machine's own disk on the agent's screen before this boot.
+    pub leaves: bool,
 }
 
 /// Decides what a machine boots. Boot facts are hearsay (anybody can send them): they choose what is booted and nothing
 /// more; before anything is written the agent's own facts decide again.
 ///
-/// A ban goes before a job, a job before the menu, the menu before what happens by itself.
+/// A ban goes before a person in front of the machine, who goes before a job, a job before the menu, the menu before what happens by itself.
 #[must_use]
 pub fn decide(situation: &Situation<'_>) -> BootPlan {
     let local = |reason| BootPlan::LocalDisk { reason };
@@ -54,6 +56,9 @@ pub fn decide(situation: &Situation<'_>) -> BootPlan {
     };
     if record.quarantined {
         return local(LocalReason::Quarantined);
+    }
+    if situation.leaves {
+        return local(LocalReason::Asked);
     }
     if !record.open_jobs.is_empty() {
         return agent(AgentReason::Job);
@@ -152,6 +157,7 @@ mod tests {
                 woken: false,
                 chosen: None,
                 granted: None,
+                leaves: false,
             };
             assert_eq!(decide(&situation), want, "{name}");
         }

@@ -59,6 +59,8 @@ pub(crate) struct Memory {
     pub(crate) places: Places,
     /// Entries whose passwords were typed: the next boot starts them.
     granted: Recent<MachineId, EntryKey>,
+    /// Machines whose own disk was asked for on the agent's screen: the next boot goes there.
+    leaving: Recent<MachineId, ()>,
     machines: HashMap<MachineId, (KnownMachine, Signs)>,
     by_uuid: HashMap<Uuid, HashSet<MachineId>>,
     by_mac: HashMap<MacAddr, HashSet<MachineId>>,
@@ -247,6 +249,10 @@ impl Memory {
         self.granted.insert(machine, key, now);
     }
 
+    pub(crate) fn leave(&mut self, machine: MachineId, now: Time) {
+        self.leaving.insert(machine, (), now);
+    }
+
     /// The one record with the UUID; else the one with both signs, for UUIDs that several share; else the one with the MAC.
     fn find_by_signs(&self, uuid: Option<Uuid>, mac: &MacAddr) -> Option<MachineId> {
         // Firmware writes the first three fields of option 97 in either byte order.
@@ -265,7 +271,8 @@ impl Memory {
     }
 }
 
-/// How long an entry may be started after its password was typed: one restart.
+/// How long an entry may be started after its password was typed, and how long a key pressed on the agent's screen leads to
+/// the machine's own disk: one restart.
 const GRANTED_FOR: Duration = Duration::from_secs(3 * 60);
 
 impl Catalog {
@@ -287,6 +294,7 @@ impl Catalog {
         let found = memory.find(facts, now);
         let menu = found.map(|(id, _)| memory.menu_of(id));
         let granted = found.and_then(|(id, _)| memory.granted.get_within(&id, now, GRANTED_FOR));
+        let leaves = found.and_then(|(id, _)| memory.leaving.get_within(&id, now, GRANTED_FOR));
         decide(&Situation {
             facts,
             record: found.map(|(_, known)| known),
@@ -295,6 +303,7 @@ impl Catalog {
             woken,
             chosen,
             granted: granted.as_ref(),
+            leaves: leaves.is_some(),
         })
     }
 }

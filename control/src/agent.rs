@@ -46,6 +46,7 @@ pub fn agent_router(control: Control) -> Router {
         .route("/hello", post(hello))
         .route("/task", get(task::next_task))
         .route("/entry/password", post(unlock_entry))
+        .route("/local-boot", post(leave_for_disk))
         .route("/progress", post(progress))
         .route("/writing", post(start_writing))
         .route("/report", post(report))
@@ -131,6 +132,12 @@ async fn progress(
 ) -> Result<Json<ProgressReply>, Refusal> {
     start_given_step(&control, session).await?;
     Ok(Json(control.catalog().progress(&session, report)?))
+}
+
+/// Somebody asked for the machine's own disk on its screen.
+async fn leave_for_disk(State(control): State<Control>, Caller(session): Caller) -> Json<()> {
+    control.catalog().leave_for_disk(&session);
+    Json(())
 }
 
 /// A restore writes from now on: answered when that is kept.

@@ -6,6 +6,7 @@
 //! | `GET /task?wait_seconds=N` | → [`Task`] | what to do next; held open up to N ≤ 30 s while there is nothing |
 //! | `POST /entry/password` | [`EntryPassword`] → `null` | the password of the menu's entry that led here; 403: wrong, 429: wait |
 //! | `POST /progress` | [`ProgressReport`] → [`ProgressReply`] | how far the running step has come, at most twice a second |
+//! | `POST /local-boot` | `null` → `null` | somebody asked for the machine's own disk on its screen: the next boot, within minutes, goes there |
 //! | `POST /writing` | [`WritingMark`] → [`ProgressReply`] | a restore has compared; kept before it is answered, and answered before the first write |
 //! | `POST /report` | [`StepReport`] → [`ReportReply`] | the step ended; sent again until answered, harmless twice |
 //! | `/depot/…` | see the `depot` crate | chunks, frames, segments of the session's own job |

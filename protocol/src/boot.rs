@@ -156,6 +156,8 @@ pub enum LocalReason {
     NotImaged,
     /// It was chosen in the menu.
     Chosen,
+    /// Somebody asked for it on the screen of our agent, moments ago.
+    Asked,
     /// What was chosen is not in the machine's menu, or no longer.
     NoSuchEntry,
     /// The catalog cannot answer: never stand between a user and the desktop.

@@ -324,6 +324,7 @@ fn every_reason_is_ascii_and_no_script_by_itself() {
         LocalReason::UnknownIgnored,
         LocalReason::Quarantined,
         LocalReason::Chosen,
+        LocalReason::Asked,
         LocalReason::NoSuchEntry,
     ]
     .map(|reason| BootPlan::LocalDisk { reason })

@@ -151,6 +151,16 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// Somebody asked for the machine's own disk on the agent's screen: its next boot, within minutes, goes there, whatever
+    /// waits for it. A firmware that cannot be told where to start next would bring it back to the agent.
+    pub fn leave_for_disk(&self, session: &AgentSession) {
+        let now = self.now();
+        let mut memory = self.0.memory.write().unwrap_or_else(PoisonError::into_inner);
+        memory.leave(session.machine, now);
+    }
+}
+
 /// What a machine does for which there is no job.
 fn idle(session: &SessionMemory, known: &KnownMachine, menu: &EffectiveMenu) -> HeldTask {
     let chosen = session.entry.as_ref().filter(|_| session.leaving.is_none());

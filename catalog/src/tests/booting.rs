@@ -330,6 +330,23 @@ fn a_machine_in_conflict_twice_has_one_record() {
 }
 
 #[test]
+fn whoever_asks_for_the_disk_on_the_screen_gets_it_at_the_next_boot_whatever_waits() {
+    let site = Site::new();
+    let welcome = site.hello(1, true);
+    site.job(welcome.machine, &[restore()]);
+    site.catalog.leave_for_disk(&site.session(&welcome));
+    let asked = BootPlan::LocalDisk {
+        reason: LocalReason::Asked,
+    };
+    assert_eq!(site.catalog.plan(&boot_facts(1)), asked);
+    site.clock.advance(Duration::from_secs(3 * 60));
+    let job = BootPlan::Agent {
+        reason: AgentReason::Job,
+    };
+    assert_eq!(site.catalog.plan(&boot_facts(1)), job, "the job is as it was");
+}
+
+#[test]
 fn a_banned_machine_boots_its_own_disk_and_gets_no_session() {
     let site = Site::new();
     let welcome = site.hello(1, false);

@@ -56,6 +56,8 @@ const TASK_WAIT_SECONDS: u32 = 25;
 const PASSWORD_PATIENCE: Duration = Duration::from_secs(180);
 /// Before the same question is asked again after an answer that we do not follow.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// So long may the appliance take to hear that somebody leaves.
+const BEFORE_LEAVING: Duration = Duration::from_secs(3);
 const BEFORE_RESTART: Duration = Duration::from_secs(15);
 /// A report that can go at once goes before anybody leaves.
 const REPORT_PATIENCE: Duration = Duration::from_secs(2);
@@ -237,7 +239,7 @@ impl Agent {
         loop {
             let words = words();
             if self.attention.wants_local_boot() {
-                leave_for_disk(words);
+                self.leave();
             }
             if self.attention.wants_retry() {
                 told.clear();
@@ -310,7 +312,7 @@ impl Agent {
         let words = words();
         screen::say(&fill(words.password_wanted, &[label]));
         let Some(password) = self.attention.read_line(keyboard, PASSWORD_PATIENCE) else {
-            leave_for_disk(words)
+            self.leave()
         };
         let body = EntryPassword { password };
         let call = self
@@ -416,6 +418,21 @@ impl Agent {
     /// The appliance does not answer, and somebody has asked for the machine's own disk.
     fn wants_to_leave(&self) -> bool {
         self.attention.wants_local_boot() && self.connection.outage().is_some()
+    }
+
+    /// Leaves for the machine's own disk, and tells the appliance: firmware that cannot be told where to start next would
+    /// only come back here.
+    fn leave(&self) -> ! {
+        let call = self
+            .connection
+            .post_json::<_, ()>("/agent/v1/local-boot", &(), Retry::UntilSent);
+        let told = self
+            .runtime
+            .block_on(async { tokio::time::timeout(BEFORE_LEAVING, call).await });
+        if let Ok(Err(error)) = told {
+            screen::log(&format!("leaving for the disk: {error}"));
+        }
+        leave_for_disk(words())
     }
 
     /// The appliance knows us no more: only another boot brings another token.
