@@ -14,7 +14,10 @@ use std::{
     collections::HashMap,
     io,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{net::UdpSocket, time::sleep_until};
@@ -37,6 +40,15 @@ pub(crate) struct Transfers(Mutex<HashMap<SocketAddrV4, Running>>);
 struct Running {
     request: Vec<u8>,
     began: Instant,
+    marks: Marks,
+}
+
+/// What others know and decide of a transfer.
+#[derive(Clone, Debug, Default)]
+struct Marks {
+    /// The client has answered on the transfer's own port.
+    heard: Arc<AtomicBool>,
+    /// The client has begun another.
     replaced: CancellationToken,
 }
 
@@ -61,12 +73,12 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: InterfaceSocket, stop: Ca
         let bytes = &buffer[..datagram.len];
         let refusal = match ClientPacket::parse(bytes) {
             Ok(ClientPacket::Read(request)) if request.octet => {
-                if let Some(replaced) = shared.transfers.admit(client, bytes) {
+                if let Some(marks) = shared.transfers.admit(client, bytes) {
                     let shared = Arc::clone(&shared);
                     let stop = stop.child_token();
                     tasks.spawn(async move {
-                        run(&shared, request, client, local, &replaced, &stop).await;
-                        shared.transfers.remove(client, &replaced);
+                        run(&shared, request, client, local, &marks, &stop).await;
+                        shared.transfers.remove(client, &marks.replaced);
                     });
                 }
                 continue;
@@ -87,30 +99,34 @@ pub(crate) async fn serve(shared: Arc<Shared>, socket: InterfaceSocket, stop: Ca
 
 impl Transfers {
     /// Whether a request may begin a transfer. A client that asks again from the same port begins anew, unless it
-    /// only repeats the request that was just taken.
-    fn admit(&self, client: SocketAddrV4, request: &[u8]) -> Option<CancellationToken> {
+    /// only repeats the request that was just taken, or one that it has not had an answer to: a loader keeps to the port
+    /// that answers first, and would speak to a closed one for ever if its repeated request had opened another.
+    fn admit(&self, client: SocketAddrV4, request: &[u8]) -> Option<Marks> {
         let mut running = self.lock();
         if let Some(other) = running.get(&client) {
-            if other.request == request && other.began.elapsed() < Duration::from_millis(900) {
+            let is_unanswered = !other.marks.heard.load(Ordering::Relaxed);
+            if other.request == request
+                && (is_unanswered || other.began.elapsed() < Duration::from_millis(900))
+            {
                 return None;
             }
-            other.replaced.cancel();
+            other.marks.replaced.cancel();
         } else {
             let of_address = running.keys().filter(|key| key.ip() == client.ip()).count();
             if running.len() >= MAX_TRANSFERS || of_address >= MAX_TRANSFERS_PER_ADDRESS {
                 return None;
             }
         }
-        let replaced = CancellationToken::new();
+        let marks = Marks::default();
         running.insert(
             client,
             Running {
                 request: request.to_vec(),
                 began: Instant::now(),
-                replaced: replaced.clone(),
+                marks: marks.clone(),
             },
         );
-        Some(replaced)
+        Some(marks)
     }
 
     fn remove(&self, client: SocketAddrV4, ended: &CancellationToken) {
@@ -130,7 +146,7 @@ async fn run(
     request: ReadRequest,
     client: SocketAddrV4,
     local: Ipv4Addr,
-    replaced: &CancellationToken,
+    marks: &Marks,
     stop: &CancellationToken,
 ) {
     // A new port for each transfer, on the address that was asked: some loaders drop answers from another.
@@ -167,7 +183,7 @@ async fn run(
         chunk_offset: 0,
         transfer,
     };
-    let end = sender.drive(first, replaced, stop).await;
+    let end = sender.drive(first, marks, stop).await;
     let transfer = &sender.transfer;
     shared.decisions.observe(BootEvent {
         mac: shared.learned.mac_of(*client.ip()),
@@ -217,12 +233,7 @@ struct Sender {
 const CHUNK_LEN: u64 = 128 * 1024;
 
 impl Sender {
-    async fn drive(
-        &mut self,
-        first: Action,
-        replaced: &CancellationToken,
-        stop: &CancellationToken,
-    ) -> EndReason {
+    async fn drive(&mut self, first: Action, marks: &Marks, stop: &CancellationToken) -> EndReason {
         let mut buffer = [0; BUFFER_LEN];
         let mut action = first;
         let alarm = sleep_until(self.transfer.deadline().into());
@@ -238,15 +249,18 @@ impl Sender {
             action = tokio::select! {
                 biased;
                 received = self.socket.recv(&mut buffer) => match received {
-                    Ok(len) => ClientPacket::parse(&buffer[..len])
-                        .map_or(Action::Wait, |packet| self.transfer.on_packet(&packet, Instant::now())),
+                    Ok(len) => {
+                        marks.heard.store(true, Ordering::Relaxed);
+                        ClientPacket::parse(&buffer[..len])
+                            .map_or(Action::Wait, |packet| self.transfer.on_packet(&packet, Instant::now()))
+                    }
                     Err(error) => {
                         self.transfer.stop(end_of(&error));
                         Action::Wait
                     }
                 },
                 () = &mut alarm => self.transfer.on_timeout(Instant::now()),
-                () = replaced.cancelled() => {
+                () = marks.replaced.cancelled() => {
                     self.transfer.stop(EndReason::Replaced);
                     Action::Wait
                 }

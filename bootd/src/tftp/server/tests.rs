@@ -120,3 +120,24 @@ async fn what_is_not_there_is_refused_and_what_is_hostile_harms_nobody() {
     assert_ne!(from.port(), services.tftp_port, "each transfer has its own port");
     services.stop().await;
 }
+
+/// A loader repeats a request that it has no answer to, and keeps to the port that answers first.
+#[test]
+fn a_repeated_request_that_was_not_answered_yet_opens_no_second_port_however_late_the_answer_is() {
+    use super::*;
+    let transfers = Transfers::default();
+    let client: SocketAddrV4 = "192.0.2.7:1025".parse().unwrap();
+    let marks = transfers.admit(client, b"file").unwrap();
+    let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+    transfers.lock().get_mut(&client).unwrap().began = long_ago;
+    assert!(transfers.admit(client, b"file").is_none());
+    assert!(!marks.replaced.is_cancelled());
+    // A machine that was reset in the middle asks for the same again.
+    marks.heard.store(true, Ordering::Relaxed);
+    let anew = transfers.admit(client, b"file").unwrap();
+    assert!(marks.replaced.is_cancelled() && !anew.replaced.is_cancelled());
+    assert!(
+        transfers.admit(client, b"another").is_some(),
+        "another file is asked for at once"
+    );
+}
