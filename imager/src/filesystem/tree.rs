@@ -54,6 +54,18 @@ pub struct Metadata {
     pub created_unix_ms: Option<i64>,
 }
 
+impl Metadata {
+    /// A folder of which nothing is on record: the root of a filesystem that keeps none, or one that is only shown.
+    pub const BARE_FOLDER: Self = Self {
+        kind: NodeKind::Folder,
+        length_bytes: 0,
+        mode: None,
+        owner: None,
+        modified_unix_ms: None,
+        created_unix_ms: None,
+    };
+}
+
 /// One name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryEntry {

@@ -195,14 +195,7 @@ impl Attributes {
     }
 
     fn top(&self) -> FileAttr {
-        let folder = Metadata {
-            kind: NodeKind::Folder,
-            length_bytes: 0,
-            mode: None,
-            owner: None,
-            modified_unix_ms: None,
-            created_unix_ms: None,
-        };
+        let folder = Metadata::BARE_FOLDER;
         self.of(INodeNo::ROOT, &folder)
     }
 }

@@ -4,7 +4,12 @@ use crate::bench::{
     FailingDevice, MIB, SmallFilesystem, assert_kept_is_whole, done, failed, make_store, noise, run, scratch,
     text,
 };
-use std::{fs, sync::atomic::Ordering};
+use std::{fs, path::Path, sync::atomic::Ordering};
+
+/// The words that capture an image.
+fn capture<'a>(image: &'a Path, store: &'a Path, name: &'a str) -> [&'a str; 6] {
+    ["capture", text(image), "--store", text(store), "--name", name]
+}
 
 #[test]
 fn a_store_that_becomes_full_keeps_what_it_has_and_the_next_capture_goes_on() {
@@ -14,14 +19,7 @@ fn a_store_that_becomes_full_keeps_what_it_has_and_the_next_capture_goes_on() {
     let kept = make_store(&store, scratch.path());
     let image = scratch.path().join("large.img");
     fs::write(&image, noise(2, 40 * MIB)).unwrap();
-    let capture = [
-        "capture",
-        text(&image),
-        "--store",
-        text(&store),
-        "--name",
-        "large",
-    ];
+    let capture = capture(&image, &store, "large");
     for _ in 0..2 {
         let error = failed(&capture, 1);
         assert_eq!(error["code"], "storage-full", "{error}");
@@ -46,14 +44,7 @@ fn a_store_that_cannot_be_written_to_refuses_captures_and_serves_restores() {
     let kept = make_store(&store, scratch.path());
     small.remount("ro");
     let image = scratch.path().join("kept.img");
-    let capture = [
-        "capture",
-        text(&image),
-        "--store",
-        text(&store),
-        "--name",
-        "again",
-    ];
+    let capture = capture(&image, &store, "again");
     let error = failed(&capture, 3);
     assert!(
         error["remedy"].as_str().unwrap().contains("for writing"),
@@ -78,14 +69,7 @@ fn a_store_whose_disk_fails_ends_the_capture_and_loses_no_master() {
     let kept = make_store(&store, scratch.path());
     let image = scratch.path().join("large.img");
     fs::write(&image, noise(2, 48 * MIB)).unwrap();
-    let capture = [
-        "capture",
-        text(&image),
-        "--store",
-        text(&store),
-        "--name",
-        "large",
-    ];
+    let capture = capture(&image, &store, "large");
     let written = device.faults.written.load(Ordering::Relaxed);
     *device.faults.gone_after_writing.lock().unwrap() = Some(written + 4 * MIB);
     let error = failed(&capture, 1);

@@ -109,6 +109,22 @@ const EXTENT: u64 = 4 * MIB;
 
 type Places = [(usize, u64, u64)];
 
+/// Two physical volumes, and over both a logical volume of 40 MiB that holds the tree; `root` is its filesystem alone.
+/// Returns where its extents lie.
+fn make_spread_volume([first, second]: [&Path; 2], root: &Path, tree: &Path) -> Vec<(usize, u64, u64)> {
+    make_image(first, 40 * MIB);
+    make_image(second, 60 * MIB);
+    let loops = Loops::new(&[first, second]);
+    loops.make_group(&[]);
+    loops.make_volume("root", 20, &loops.0[0]);
+    loops.lvm(&["lvextend", "-y", "-L", "40M", "office/root", &loops.0[1]]);
+    let places = loops.places("root");
+    drop(loops);
+    make_ext4(root, 40, tree);
+    scatter(root, &places, &[(first, 0), (second, 0)]);
+    places
+}
+
 /// Puts a filesystem's bytes to where LVM says that its logical volume lies.
 fn scatter(volume: &Path, places: &Places, images: &[(&Path, u64)]) {
     let source = File::open(volume).unwrap();
@@ -305,16 +321,7 @@ fn a_group_on_two_partitions_of_a_disk_is_mapped_across_both() {
     };
     fs::create_dir(tree).unwrap();
     make_tree(tree, 8 << 20, 6);
-    make_image(first, 40 * MIB);
-    make_image(second, 60 * MIB);
-    let loops = Loops::new(&[first, second]);
-    loops.make_group(&[]);
-    loops.make_volume("root", 20, &loops.0[0]);
-    loops.lvm(&["lvextend", "-y", "-L", "40M", "office/root", &loops.0[1]]);
-    let places = loops.places("root");
-    drop(loops);
-    make_ext4(root, 40, tree);
-    scatter(root, &places, &[(first, 0), (second, 0)]);
+    let places = make_spread_volume([first, second], root, tree);
     let mut bytes = fs::read(first).unwrap();
     bytes.extend(fs::read(second).unwrap());
     fs::write(disk, bytes).unwrap();

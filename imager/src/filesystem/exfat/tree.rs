@@ -121,14 +121,7 @@ impl FileTree for ExfatTree<'_> {
 
     fn metadata(&self, node: NodeId) -> Result<Metadata> {
         if node == ROOT {
-            return Ok(Metadata {
-                kind: NodeKind::Folder,
-                length_bytes: 0,
-                mode: None,
-                owner: None,
-                modified_unix_ms: None,
-                created_unix_ms: None,
-            });
+            return Ok(Metadata::BARE_FOLDER);
         }
         let (kind, stream, set) = self.contents(node)?;
         Ok(Metadata {

@@ -111,14 +111,7 @@ impl FileTree for FatTree<'_> {
     }
 
     fn metadata(&self, node: NodeId) -> Result<Metadata> {
-        let folder = Metadata {
-            kind: NodeKind::Folder,
-            length_bytes: 0,
-            mode: None,
-            owner: None,
-            modified_unix_ms: None,
-            created_unix_ms: None,
-        };
+        let folder = Metadata::BARE_FOLDER;
         if node == ROOT {
             return Ok(folder);
         }

@@ -11,7 +11,7 @@ use crate::{
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
     filesystem::{
-        DirectoryEntry, FileTree, Metadata, NodeId, NodeKind, Volume, identify,
+        DirectoryEntry, FileTree, Metadata, NodeId, Volume, identify,
         tree::{damaged, not_a, open_kind},
     },
 };
@@ -109,14 +109,7 @@ impl FileTree for GroupTree<'_> {
 
     fn metadata(&self, node: NodeId) -> Result<Metadata> {
         if node == TOP {
-            return Ok(Metadata {
-                kind: NodeKind::Folder,
-                length_bytes: 0,
-                mode: None,
-                owner: None,
-                modified_unix_ms: None,
-                created_unix_ms: None,
-            });
+            return Ok(Metadata::BARE_FOLDER);
         }
         let (_, tree, inner) = self.inner(node)?;
         tree.metadata(inner)

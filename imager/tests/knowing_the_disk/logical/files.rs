@@ -1,6 +1,6 @@
 //! The files of logical volumes, in a master and by every way to them.
 
-use super::{Loops, MIB, gather, make_ext4, scatter, scratch_paths};
+use super::{MIB, gather, make_spread_volume, scratch_paths};
 use crate::harness::{ImageFile, hash_tree, make_image, make_tree, run};
 use imager::{
     Unwatched,
@@ -56,16 +56,7 @@ fn a_disk_with_a_group_on_two_partitions_is_captured_and_restored() {
         disk.to_str().unwrap(),
     ];
     run("sgdisk", &partitions);
-    make_image(first, 40 * MIB);
-    make_image(second, 60 * MIB);
-    let loops = Loops::new(&[first, second]);
-    loops.make_group(&[]);
-    loops.make_volume("root", 20, &loops.0[0]);
-    loops.lvm(&["lvextend", "-y", "-L", "40M", "office/root", &loops.0[1]]);
-    let places = loops.places("root");
-    drop(loops);
-    make_ext4(root, 40, tree);
-    scatter(root, &places, &[(first, 0), (second, 0)]);
+    let places = make_spread_volume([first, second], root, tree);
     let file = fs::OpenOptions::new().write(true).open(disk).unwrap();
     file.write_all_at(&fs::read(first).unwrap(), MIB).unwrap();
     file.write_all_at(&fs::read(second).unwrap(), 41 * MIB).unwrap();
