@@ -56,8 +56,10 @@ fn no_cable_and_no_disk(stage: &mut Stage) -> Result<()> {
     machine.wait_for("BusyBox", KEY)?;
     machine.type_text("echo $((6*7))-$PPID; sleep 1000\n")?;
     machine.wait_for("42-", KEY)?;
-    machine.type_text("\u{3}echo $((7*7))-again; exit\n")?;
+    machine.type_text("\u{3}echo $((7*7))-again\n")?;
     machine.wait_for("49-again", KEY)?;
+    // Alone: the end of a session hangs up its line, and the kernel drops what was not sent yet.
+    machine.type_text("exit\n")?;
     machine.type_text("r")?;
     machine.wait_for("no network cable carries a signal", KEY)?;
     stage.say("s: a shell that works, also after Ctrl-C; the keys work after it");
