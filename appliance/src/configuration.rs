@@ -172,6 +172,11 @@ impl Configuration {
         self.data.join("catalog.sqlite")
     }
 
+    /// Copies of the catalog.
+    pub fn backup(&self) -> PathBuf {
+        self.data.join("backup")
+    }
+
     /// The store of masters.
     pub fn depot(&self) -> PathBuf {
         self.data.join("depot")

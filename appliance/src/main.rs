@@ -7,12 +7,13 @@ mod check;
 mod configuration;
 mod interface;
 mod listener;
+mod records;
 mod serve;
 mod wiring;
 
 use clap::{Parser, Subcommand};
 use configuration::{BootFilesArguments, DataArguments, ServeArguments};
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 /// Network boot and imaging for a site's machines.
 #[derive(Parser)]
@@ -34,6 +35,23 @@ enum Command {
     /// Kernel, initrd and loaders that machines boot.
     #[command(subcommand)]
     BootFiles(BootFilesCommand),
+    /// Copy the catalog (machines, jobs, people, audit) to a new file while the appliance runs.
+    Backup {
+        /// The file to make.
+        #[arg(long)]
+        to: PathBuf,
+        #[command(flatten)]
+        data: DataArguments,
+    },
+    /// Who did what.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Check that nobody changed the audit behind the appliance's back; names the first row that does not follow.
+    Verify(DataArguments),
 }
 
 #[derive(Subcommand)]
@@ -62,11 +80,16 @@ fn main() -> ExitCode {
         Command::Admin(AdminCommand::Create { name, data }) => administrator::create(&name, &data),
         Command::BootFiles(BootFilesCommand::Build(arguments)) => boot_files::build(&arguments),
         Command::BootFiles(BootFilesCommand::Check(data)) => boot_files::check(&data),
+        Command::Backup { to, data } => records::back_up(&data, &to),
+        Command::Audit(AuditCommand::Verify(data)) => records::verify_audit(&data),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("amorce: {error:#}");
+            if let Some(error) = error.downcast_ref::<catalog::Error>() {
+                eprintln!("amorce: what to do: {}", error.remedy());
+            }
             ExitCode::FAILURE
         }
     }

@@ -5,6 +5,7 @@ use crate::{
     configuration::{Configuration, ServeArguments},
     interface,
     listener::TlsListener,
+    records,
     wiring::{self, CatalogDecisions, RunningAppliance},
 };
 use anyhow::{Context, Result};
@@ -32,6 +33,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(12);
 const FIRST_COLLECT: Duration = Duration::from_secs(10 * 60);
 /// How often the folder of dropped firmware is looked at.
 const FIRMWARE_LOOK: Duration = Duration::from_secs(3);
+/// How often it is looked whether today's copy of the catalog is there.
+const LOOK_FOR_DAY: Duration = Duration::from_secs(60 * 60);
 /// How often what no master needs is removed from the depot.
 const COLLECT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -109,6 +112,11 @@ async fn serve(configuration: Configuration) -> Result<()> {
     tasks.spawn(async move { timekeeper.run().await });
     tasks.spawn(keep_clean(depot, stop.clone()));
     tasks.spawn(watch_firmware(configuration.boot(), firmware, stop.clone()));
+    tasks.spawn(keep_copies(
+        configuration.catalog(),
+        configuration.backup(),
+        stop.clone(),
+    ));
     tasks.close();
     wait_for_signal().await?;
     tracing::info!("stopping; requests under way may end");
@@ -185,6 +193,26 @@ async fn watch_firmware(boot: PathBuf, mut taken: u64, stop: CancellationToken) 
         };
         if let Ok(seen) = tokio::task::spawn_blocking(look).await {
             (last, taken) = seen;
+        }
+    }
+}
+
+/// Copies the catalog once a day, so that there is one to put in its place when its file is damaged.
+async fn keep_copies(catalog: PathBuf, folder: PathBuf, stop: CancellationToken) {
+    let mut clock = tokio::time::interval_at(Instant::now() + FIRST_COLLECT, LOOK_FOR_DAY);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = clock.tick() => {}
+        }
+        let (catalog, folder) = (catalog.clone(), folder.clone());
+        let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        match tokio::task::spawn_blocking(move || records::back_up_daily(&catalog, &folder, day)).await {
+            Ok(Ok(Some(copy))) => tracing::info!(copy = %copy.display(), "the catalog was copied"),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::error!("the catalog was not copied: {error:#}"),
+            Err(error) => tracing::error!(%error, "the catalog was not copied"),
         }
     }
 }

@@ -1,18 +1,26 @@
 //! The audit: who did what, when, from where, and how the thing was before and after. Rows are only ever appended; each
 //! carries the BLAKE3 hash of its own text and of the hash before it, so a row taken out or changed later is found.
 
+mod list;
+
+pub use list::{AuditFilter, AuditFormat, AuditPage, AuditText};
+
 use crate::{
-    Catalog,
+    Catalog, database,
     error::{Error, ErrorKind, Result},
     people::Actor,
     time::Time,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
+use std::path::Path;
 
 /// One row of the audit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AuditRow {
+    /// Its number, from 1 without a gap. The hash is of everything else: it tells the order by itself.
+    #[serde(skip)]
+    pub seq: i64,
     /// When.
     pub at: Time,
     /// Who.
@@ -43,11 +51,11 @@ pub(crate) fn append(
     after: Option<serde_json::Value>,
 ) -> Result<()> {
     let previous: Option<Vec<u8>> = connection
-        .query_row("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1", [], |row| {
-            row.get(0)
-        })
+        .prepare_cached("SELECT hash FROM audit ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
         .optional()?;
     let row = AuditRow {
+        seq: 0,
         at: now,
         actor: actor.name.clone(),
         peer: actor.peer.clone(),
@@ -58,10 +66,12 @@ pub(crate) fn append(
         after: after.map(|value| value.to_string()),
     };
     let hash = chain(&previous.unwrap_or_default(), &row)?;
-    connection.execute(
-        "INSERT INTO audit (at, actor, peer, verb, object, object_id, before, after, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        params![
+    connection
+        .prepare_cached(
+            "INSERT INTO audit (at, actor, peer, verb, object, object_id, before, after, hash)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
             row.at.0,
             row.actor,
             row.peer,
@@ -71,9 +81,40 @@ pub(crate) fn append(
             row.before,
             row.after,
             hash.as_slice()
-        ],
-    )?;
+        ])?;
+    let seq = connection.last_insert_rowid();
+    let words = [
+        Some(&row.object_id),
+        row.peer.as_ref(),
+        row.before.as_ref(),
+        row.after.as_ref(),
+    ];
+    let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+    connection
+        .prepare_cached(
+            "INSERT INTO audit_text (rowid, actor, object, verb, text) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![seq, row.actor, row.object, row.verb, words.join(" ")])?;
     Ok(())
+}
+
+impl AuditRow {
+    /// As the thing was, as JSON.
+    #[must_use]
+    pub fn before_value(&self) -> Option<serde_json::Value> {
+        value_of(self.before.as_deref())
+    }
+
+    /// As the thing is, as JSON.
+    #[must_use]
+    pub fn after_value(&self) -> Option<serde_json::Value> {
+        value_of(self.after.as_deref())
+    }
+}
+
+/// Text that is no JSON any more is shown as it stands: somebody changed it.
+fn value_of(text: Option<&str>) -> Option<serde_json::Value> {
+    text.map(|text| serde_json::from_str(text).unwrap_or_else(|_| text.into()))
 }
 
 fn chain(previous: &[u8], row: &AuditRow) -> Result<[u8; 32]> {
@@ -83,43 +124,93 @@ fn chain(previous: &[u8], row: &AuditRow) -> Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
+/// An audit whose chain holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditChain {
+    /// Rows.
+    pub rows: u64,
+    /// The last row's hash, in hexadecimal: written down elsewhere, it shows later that nobody made the chain anew.
+    pub head: String,
+}
+
+/// Checks the audit in the catalog's file at `path`, beside whatever program uses it.
+///
+/// # Errors
+/// [`ErrorKind::Database`] at the first row that does not follow from the one before it; when the file cannot be read.
+pub fn verify_audit_of(path: &Path) -> Result<AuditChain> {
+    let mut connection = database::open_to_look(path)?;
+    let transaction = connection.transaction()?;
+    verify(&transaction)
+}
+
 impl Catalog {
     /// Checks the chain of the whole audit. How many rows it has.
     ///
     /// # Errors
     /// [`ErrorKind::Database`] at the first row that does not follow from the one before it.
     pub fn verify_audit(&self) -> Result<u64> {
-        self.0.database.read(|transaction| {
-            let mut statement = transaction.prepare(
-                "SELECT seq, at, actor, peer, verb, object, object_id, before, after, hash FROM audit ORDER BY seq",
-            )?;
-            let mut rows = statement.query([])?;
-            let (mut previous, mut count) = (Vec::new(), 0);
-            while let Some(row) = rows.next()? {
-                let read = AuditRow {
-                    at: Time(row.get(1)?),
-                    actor: row.get(2)?,
-                    peer: row.get(3)?,
-                    verb: row.get(4)?,
-                    object: row.get(5)?,
-                    object_id: row.get(6)?,
-                    before: row.get(7)?,
-                    after: row.get(8)?,
-                };
-                let hash: Vec<u8> = row.get(9)?;
-                if hash != chain(&previous, &read)? {
-                    let seq: i64 = row.get(0)?;
-                    return Err(Error::new(
-                        ErrorKind::Database,
-                        "audit-broken",
-                        format!("the audit's row {seq} does not follow from the row before it"),
-                        "compare it with a backup",
-                    ));
-                }
-                previous = hash;
-                count += 1;
-            }
-            Ok(count)
-        })
+        self.0.database.read(|transaction| Ok(verify(transaction)?.rows))
     }
+}
+
+fn verify(connection: &Connection) -> Result<AuditChain> {
+    let mut statement = connection.prepare(
+        "SELECT seq, at, actor, peer, verb, object, object_id, before, after, hash FROM audit ORDER BY seq",
+    )?;
+    let mut rows = statement.query([])?;
+    let (mut previous, mut count) = (Vec::new(), 0);
+    while let Some(row) = rows.next()? {
+        let read = AuditRow {
+            seq: row.get(0)?,
+            at: Time(row.get(1)?),
+            actor: row.get(2)?,
+            peer: row.get(3)?,
+            verb: row.get(4)?,
+            object: row.get(5)?,
+            object_id: row.get(6)?,
+            before: row.get(7)?,
+            after: row.get(8)?,
+        };
+        if read.seq != count + 1 {
+            return Err(broken(format!(
+                "the audit's row {} is missing; the next one there is row {} of {}",
+                count + 1,
+                read.seq,
+                read.at
+            )));
+        }
+        let hash: Vec<u8> = row.get(9)?;
+        if hash != chain(&previous, &read)? {
+            return Err(broken(format!(
+                "the audit's row {} ({}, {} {} {} by {}) does not follow from the row before it",
+                read.seq, read.at, read.verb, read.object, read.object_id, read.actor
+            )));
+        }
+        previous = hash;
+        count += 1;
+    }
+    // The database remembers the highest number it gave: rows cut off at the end are missed too.
+    let given: i64 = connection.query_row(
+        "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'), 0)",
+        [],
+        |row| row.get(0),
+    )?;
+    if given != count {
+        return Err(broken(format!(
+            "the audit ends with row {count}, but {given} were written"
+        )));
+    }
+    Ok(AuditChain {
+        rows: u64::try_from(count).unwrap_or(0),
+        head: previous.iter().map(|byte| format!("{byte:02x}")).collect(),
+    })
+}
+
+fn broken(message: String) -> Error {
+    Error::new(
+        ErrorKind::Database,
+        "audit-broken",
+        message,
+        "somebody changed the file itself: keep it, and compare it with a backup",
+    )
 }

@@ -4,7 +4,10 @@ use crate::{Catalog, audit, error::Result, memory::Memory, people::Actor, place:
 use protocol::{JobId, MachineId, MasterName};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, sync::PoisonError};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::PoisonError,
+};
 
 /// Something changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,7 @@ pub(crate) struct Writing<'a> {
     pub(crate) transaction: &'a Transaction<'a>,
     pub(crate) now: Time,
     subjects: Vec<Subject>,
+    known: HashSet<Subject>,
     machines: BTreeSet<MachineId>,
     places_changed: bool,
 }
@@ -71,7 +75,7 @@ impl Writing<'_> {
         if let Subject::Machine { id } | Subject::JobMachine { machine: id, .. } = &subject {
             self.machines.insert(*id);
         }
-        if !self.subjects.contains(&subject) {
+        if self.known.insert(subject.clone()) {
             self.subjects.push(subject);
         }
     }
@@ -112,6 +116,11 @@ impl Writing<'_> {
 impl Catalog {
     /// Runs a transaction. When this returns well, it survives a power cut, and memory and listener know of it.
     pub(crate) fn write<T>(&self, work: impl FnOnce(&mut Writing<'_>) -> Result<T>) -> Result<T> {
+        self.write_if(|writing| Ok((work(writing)?, true)))
+    }
+
+    /// The same, but the work itself says whether it holds or nothing of it was ever done.
+    pub(crate) fn write_if<T>(&self, work: impl FnOnce(&mut Writing<'_>) -> Result<(T, bool)>) -> Result<T> {
         let now = self.now();
         let mut writer = self.0.database.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -119,22 +128,26 @@ impl Catalog {
             transaction: &transaction,
             now,
             subjects: Vec::new(),
+            known: HashSet::new(),
             machines: BTreeSet::new(),
             places_changed: false,
         };
-        let outcome = work(&mut writing)?;
+        let (outcome, holds) = work(&mut writing)?;
         let Writing {
             subjects,
             machines,
             places_changed,
             ..
         } = writing;
+        if !holds {
+            transaction.rollback()?;
+            return Ok(outcome);
+        }
         let mut events = Vec::with_capacity(subjects.len());
         for subject in subjects {
-            transaction.execute(
-                "INSERT INTO event (at, subject) VALUES (?1, ?2)",
-                params![now.0, serde_json::to_string(&subject)?],
-            )?;
+            transaction
+                .prepare_cached("INSERT INTO event (at, subject) VALUES (?1, ?2)")?
+                .execute(params![now.0, serde_json::to_string(&subject)?])?;
             events.push(Event {
                 seq: Some(transaction.last_insert_rowid()),
                 at: now,

@@ -4,6 +4,10 @@
 //! `user_version`; migrations only go forwards, each in its own transaction. A damaged file is refused by name and never
 //! written to; so is one of a newer program.
 
+mod backup;
+
+pub use backup::{BackUp, back_up};
+
 use crate::error::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 use std::{
@@ -13,13 +17,14 @@ use std::{
 };
 
 /// The schema's steps: the one at place N leads from version N to N + 1.
-pub(crate) const MIGRATIONS: [&str; 6] = [
+pub(crate) const MIGRATIONS: [&str; 7] = [
     include_str!("database/migrations/0001_first.sql"),
     include_str!("database/migrations/0002_boot.sql"),
     include_str!("database/migrations/0003_given.sql"),
     include_str!("database/migrations/0004_boot_of_step.sql"),
     include_str!("database/migrations/0005_address.sql"),
     include_str!("database/migrations/0006_menus.sql"),
+    include_str!("database/migrations/0007_records.sql"),
 ];
 
 /// Marks the file as ours (`application_id`): "AmrC".
@@ -73,10 +78,7 @@ impl Database {
     }
 
     fn open_reader(&self) -> Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(connection)
+        Ok(open_reader(&self.path)?)
     }
 }
 
@@ -93,9 +95,7 @@ pub struct Examination {
 
 /// Checks a file without changing a byte of it, also while an appliance has it open.
 pub(crate) fn examine(path: &Path) -> Result<Examination> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| refuse(path, error))?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let connection = open_reader(path).map_err(|error| refuse(path, error))?;
     check(&connection, path)?;
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let version = usize::try_from(version).unwrap_or(usize::MAX);
@@ -113,6 +113,44 @@ pub(crate) fn examine(path: &Path) -> Result<Examination> {
         address_pools,
         is_older: version < MIGRATIONS.len(),
     })
+}
+
+fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Statements of all lists stay prepared.
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// A connection that only reads, to the catalog that a program beside this one may be writing.
+pub(crate) fn open_to_look(path: &Path) -> Result<Connection> {
+    let connection = open_reader(path).map_err(|error| {
+        Error::new(
+            ErrorKind::Storage,
+            "catalog-unavailable",
+            format!("{} cannot be opened", path.display()),
+            "name the folder that amorce serve has as --data, and a user who may read it",
+        )
+        .because(error)
+    })?;
+    let (application, version): (i64, i64) = connection
+        .query_row(
+            "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version)",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .map_err(|error| refuse(path, error))?;
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    if application != APPLICATION_ID {
+        return Err(foreign(path));
+    }
+    // An older one is whole too: a copy of it is what is wanted before an update.
+    if version > MIGRATIONS.len() {
+        return Err(newer(path, version));
+    }
+    Ok(connection)
 }
 
 /// Opens the file for writing after it was found sound through a connection that cannot write.
@@ -180,24 +218,10 @@ fn check(connection: &Connection, path: &Path) -> Result<()> {
     let (application, objects, version, findings) = ask().map_err(|error| refuse(path, error))?;
     // A file of no bytes is what a first start leaves when it is killed at once.
     if application != APPLICATION_ID && (application != 0 || version != 0 || objects != 0) {
-        return Err(Error::new(
-            ErrorKind::Database,
-            "catalog-foreign",
-            format!("{} is a database of another program", path.display()),
-            "name another data folder",
-        ));
+        return Err(foreign(path));
     }
     if version > MIGRATIONS.len() {
-        return Err(Error::new(
-            ErrorKind::Database,
-            "catalog-newer",
-            format!(
-                "{} has version {version}, this program knows versions up to {}",
-                path.display(),
-                MIGRATIONS.len()
-            ),
-            "start the newer program, or put back the backup made before the update",
-        ));
+        return Err(newer(path, version));
     }
     if findings != ["ok"] {
         return Err(damaged(path).because(findings.join("; ")));
@@ -214,12 +238,34 @@ fn refuse(path: &Path, error: rusqlite::Error) -> Error {
     }
 }
 
+fn foreign(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Database,
+        "catalog-foreign",
+        format!("{} is a database of another program", path.display()),
+        "name another data folder",
+    )
+}
+
+fn newer(path: &Path, version: usize) -> Error {
+    Error::new(
+        ErrorKind::Database,
+        "catalog-newer",
+        format!(
+            "{} has version {version}, this program knows versions up to {}",
+            path.display(),
+            MIGRATIONS.len()
+        ),
+        "start the newer program, or put back the backup made before the update",
+    )
+}
+
 fn damaged(path: &Path) -> Error {
     Error::new(
         ErrorKind::Database,
         "catalog-damaged",
         format!("{} is damaged; it was left as it is", path.display()),
-        "keep the file aside and put a backup in its place; masters are in the depot and are not lost",
+        "keep the file aside and put the newest of DATA/backup in its place; masters are in the depot and are not lost",
     )
 }
 

@@ -45,14 +45,13 @@ pub fn decide(situation: &Situation<'_>) -> BootPlan {
     ) {
         return local(LocalReason::NotImaged);
     }
+    let unseen = || match situation.settings.unknown_machines {
+        UnknownMachines::Inventory if !situation.facts.mac.is_unicast() => local(LocalReason::UnknownIgnored),
+        UnknownMachines::Inventory => agent(AgentReason::Unknown),
+        UnknownMachines::Ignore => local(LocalReason::UnknownIgnored),
+    };
     let Some(record) = situation.record else {
-        return match situation.settings.unknown_machines {
-            UnknownMachines::Inventory if !situation.facts.mac.is_unicast() => {
-                local(LocalReason::UnknownIgnored)
-            }
-            UnknownMachines::Inventory => agent(AgentReason::Unknown),
-            UnknownMachines::Ignore => local(LocalReason::UnknownIgnored),
-        };
+        return unseen();
     };
     if record.quarantined {
         return local(LocalReason::Quarantined);
@@ -62,6 +61,9 @@ pub fn decide(situation: &Situation<'_>) -> BootPlan {
     }
     if !record.open_jobs.is_empty() {
         return agent(AgentReason::Job);
+    }
+    if record.awaits_inventory {
+        return unseen();
     }
     let menu = situation.menu.filter(|menu| menu.is_there());
     let entry = |key| menu.and_then(|menu| menu.entry(key));
@@ -103,6 +105,10 @@ mod tests {
             nothing_bootable: true,
             ..known()
         };
+        let registered = || KnownMachine {
+            awaits_inventory: true,
+            ..known()
+        };
         let local = |reason| BootPlan::LocalDisk { reason };
         let agent = |reason| BootPlan::Agent { reason };
         use UnknownMachines::{Ignore, Inventory};
@@ -127,6 +133,18 @@ mod tests {
                 Some(empty_disk()),
                 Inventory,
                 agent(AgentReason::NothingBootable),
+            ),
+            (
+                "registered and never seen",
+                Some(registered()),
+                Inventory,
+                agent(AgentReason::Unknown),
+            ),
+            (
+                "registered and never seen, site ignores unknown ones",
+                Some(registered()),
+                Ignore,
+                local(LocalReason::UnknownIgnored),
             ),
             (
                 "banned, with a job",

@@ -10,6 +10,8 @@ pub enum ErrorKind {
     NotFound,
     /// It cannot be done in the state things are in.
     Conflict,
+    /// It was decided on what is no longer so: somebody else was first.
+    Outdated,
     /// The request itself makes no sense.
     Invalid,
     /// Who asks did not prove who they are.

@@ -15,15 +15,17 @@ mod memory;
 mod menu;
 mod people;
 mod place;
+mod scope;
 mod secret;
 mod setting;
+mod table;
 mod time;
 
 pub use agent::{AgentSession, DepotRight, HeldTask, Welcome};
-pub use audit::AuditRow;
+pub use audit::{AuditChain, AuditFilter, AuditFormat, AuditPage, AuditRow, AuditText, verify_audit_of};
 pub use boot::{AddressLease, AddressPool, Boot, BootEntry, BootStep, FirmwareLesson, ReservedAddress};
 pub use change::{Event, Subject};
-pub use database::Examination;
+pub use database::{BackUp, Examination, back_up};
 pub use decision::decide;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Figures, Replay};
@@ -32,12 +34,18 @@ pub use job::{
     Begun, JobCounts, JobFilter, JobMachineRow, JobRow, JobWish, MasterVersions, Next, RESUME_WITHIN,
     ReportRefused, Standing,
 };
-pub use machine::{MachineEdit, MachineFilter, MachineRow, OpenJob, Page};
+pub use machine::{
+    Column, Encoding, Field, FileKind, HistoryKind, HistoryRow, Import, ImportFile, ImportOutcome,
+    MachineCursor, MachineEdit, MachineFilter, MachineOrder, MachinePage, MachineRow, MachineTable,
+    MachineTrait, NameProposal, NamingWish, OpenJob, Page, RowAction, RowOutcome, RowProblem,
+};
 pub use memory::KnownMachine;
 pub use menu::{EffectiveMenu, EntryWish, LevelEntry, MenuLevel, MenuOwner, MenuSettings, MenuWish, Said};
 pub use people::{Actor, Person, Role};
 pub use place::{PlaceKind, PlaceRow, ROOT};
+pub use scope::Scope;
 pub use setting::{Language, Settings, UnknownMachines};
+pub use table::{Separator, to_cp1252};
 pub use time::{Clock, ManualClock, SystemClock, Time};
 
 use database::Database;

@@ -40,6 +40,8 @@ pub struct KnownMachine {
     pub quarantined: bool,
     /// As far as is known, nothing on its disks boots.
     pub nothing_bootable: bool,
+    /// It was registered, and no agent has seen it.
+    pub awaits_inventory: bool,
     /// Jobs that are not over, oldest first.
     pub open_jobs: Vec<JobId>,
     /// The place that it is in; none: the root.
@@ -109,13 +111,13 @@ impl Memory {
     pub(crate) fn read_machines(connection: &Connection, ids: &BTreeSet<MachineId>) -> Result<FreshMachines> {
         let mut fresh = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some((quarantined, nothing_bootable, signs)) = load_signs(connection, *id)? else {
+            let Some((mut known, signs)) = load_signs(connection, *id)? else {
                 fresh.push((*id, None, None));
                 continue;
             };
-            let open_jobs = open_jobs(connection, *id)?;
-            let (place, groups) = places_of(connection, *id)?;
-            let menu = load_level(connection, MenuOwner::Machine(*id))?;
+            known.open_jobs = open_jobs(connection, *id)?;
+            (known.place, known.groups) = places_of(connection, *id)?;
+            known.menu = load_level(connection, MenuOwner::Machine(*id))?;
             let session = match load_session(connection, *id)? {
                 Some(mut session) => {
                     if let Some(job) = session.job
@@ -134,21 +136,7 @@ impl Memory {
                 }
                 None => None,
             };
-            fresh.push((
-                *id,
-                Some((
-                    KnownMachine {
-                        quarantined,
-                        nothing_bootable,
-                        open_jobs,
-                        place,
-                        groups,
-                        menu,
-                    },
-                    signs,
-                )),
-                session,
-            ));
+            fresh.push((*id, Some((known, signs)), session));
         }
         Ok(fresh)
     }

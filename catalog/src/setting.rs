@@ -1,6 +1,11 @@
 //! What the site decided.
 
-use crate::{Catalog, change::Subject, error::Result, people::Actor};
+use crate::{
+    Catalog,
+    change::Subject,
+    error::{Error, ErrorKind, Result},
+    people::Actor,
+};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +24,16 @@ impl Default for Settings {
             unknown_machines: UnknownMachines::Inventory,
             language: Language::Fr,
         }
+    }
+}
+
+impl Settings {
+    /// What tells these settings from others: a few characters of a hash.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        // A structure of plain words always has a text.
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        blake3::hash(&text).to_hex().chars().take(16).collect()
     }
 }
 
@@ -60,13 +75,26 @@ impl Catalog {
         self.memory().settings
     }
 
-    /// Changes the site's settings.
+    /// Changes the site's settings. `expected`: the tag of those that the person saw, if they told it.
     ///
     /// # Errors
-    /// When the catalog cannot be written.
-    pub fn put_settings(&self, settings: Settings, actor: &Actor) -> Result<Settings> {
+    /// When somebody else changed them since, or the catalog cannot be written.
+    pub fn put_settings(
+        &self,
+        settings: Settings,
+        expected: Option<&str>,
+        actor: &Actor,
+    ) -> Result<Settings> {
         self.write(|writing| {
             let before = load(writing.transaction)?;
+            if expected.is_some_and(|expected| expected != before.tag()) {
+                return Err(Error::new(
+                    ErrorKind::Outdated,
+                    "changed-meanwhile",
+                    "somebody else changed the settings meanwhile",
+                    "look at them as they are now, then decide again",
+                ));
+            }
             store(writing.transaction, SITE, &serde_json::to_string(&settings)?)?;
             writing.audit(
                 actor,

@@ -1,6 +1,7 @@
 //! The catalog from outside: what an agent and a person can do, and what a kill leaves.
 
 mod booting;
+mod identities;
 mod jobs;
 mod menus;
 mod records;

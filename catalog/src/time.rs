@@ -52,6 +52,24 @@ impl fmt::Display for Time {
     }
 }
 
+impl std::str::FromStr for Time {
+    type Err = crate::Error;
+
+    /// Reads RFC 3339, with any offset.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed: Result<jiff::Timestamp, _> = text.parse();
+        parsed.map(|time| Self(time.as_millisecond())).map_err(|error| {
+            crate::Error::new(
+                crate::ErrorKind::Invalid,
+                "unusable-value",
+                format!("{text:?} is no moment"),
+                "write it as 2026-01-31T08:00:00Z",
+            )
+            .because(error)
+        })
+    }
+}
+
 /// Tells the time.
 pub trait Clock: Send + Sync {
     /// Now.
@@ -113,6 +131,17 @@ mod tests {
     fn a_moment_is_written_as_rfc_3339() {
         assert_eq!(Time(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
         assert_eq!(Time(1_700_000_000_000).to_string(), "2023-11-14T22:13:20.000Z");
+    }
+
+    #[test]
+    fn a_moment_is_read_back() {
+        assert_eq!(
+            "2023-11-14T23:13:20.123+01:00".parse::<Time>().unwrap(),
+            Time(1_700_000_000_123)
+        );
+        for nonsense in ["", "yesterday", "2023-11-14", "2023-13-14T00:00:00Z"] {
+            assert!(nonsense.parse::<Time>().is_err(), "{nonsense}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The admin listener: the API under `/api/v1`, the page, `/healthz` and `/metrics`.
 
+mod audit;
 pub mod document;
 mod events;
+mod export;
 mod guard;
 mod jobs;
 mod machines;
@@ -9,8 +11,13 @@ mod masters;
 pub mod permission;
 mod places;
 mod probes;
+mod rate;
+mod records;
 mod server;
 mod sessions;
+mod tag;
+
+pub(crate) use rate::Rates;
 
 use crate::{refusal::Refusal, state::Control};
 use axum::{

@@ -1,6 +1,7 @@
 //! What every handler shares.
 
 use crate::{
+    admin::Rates,
     hub::Hub,
     refusal::Refusal,
     view::{Interface, Space},
@@ -41,6 +42,7 @@ struct Shared {
     streams: Arc<Semaphore>,
     hello_room: Semaphore,
     metrics_token: Option<String>,
+    rates: Rates,
     started_at: Time,
 }
 
@@ -101,6 +103,7 @@ impl Control {
             streams: Arc::new(Semaphore::new(STREAMS)),
             hello_room: Semaphore::new(HELLO_ROOM_KIB as usize),
             metrics_token,
+            rates: Rates::default(),
             started_at,
         }))
     }
@@ -149,6 +152,11 @@ impl Control {
 
     pub(crate) fn appliance(&self) -> &dyn Appliance {
         self.0.appliance.as_ref()
+    }
+
+    /// What is left of everybody's calls.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     pub(crate) fn started_at(&self) -> Time {

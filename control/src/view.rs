@@ -3,13 +3,16 @@
 //! Times are RFC 3339 in UTC, by the appliance's clock. Bytes are plain numbers. Lists have `items`, and `next` when there
 //! is more: give it back as `after`.
 
+mod audit;
 mod job;
 mod machine;
 mod master;
 mod menu;
 mod person;
+mod record;
 mod site;
 
+pub use audit::{AuditEntry, AuditPage};
 pub use job::{Choice, DiskRequest, Job, JobCounts, JobDetail, JobMachine, JobPage, NewJob, RetryRequest};
 pub use machine::{
     Machine, MachineBoot, MachineBootEntry, MachineBoots, MachineChange, MachineJob, MachinePage,
@@ -22,4 +25,9 @@ pub use menu::{
     PlaceList, SettingOrigin, ShownEntry, WholeMenu,
 };
 pub use person::{FirstAdministrator, LogIn, Session, Setup};
+pub use record::{
+    HistoryEntry, HistoryPage, ImportAction, ImportColumn, ImportEncoding, ImportField, ImportKind,
+    ImportProblem, ImportRow, MachineImport, MachineImportOutcome, MergeRequest, Naming, NamingOutcome,
+    ProposedName, SplitRequest, TableSeparator,
+};
 pub use site::{Interface, Language, RefusalEvent, Server, Settings, Space, UnknownMachines};

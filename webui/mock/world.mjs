@@ -92,6 +92,9 @@ export function machine({ n, disks, product = 'OptiPlex 3060', ...more }) {
     connected: false,
     first_seen_at: ago(40 * 24 * 60 * minute),
     last_seen_at: ago(n * 7 * minute),
+    inventoried_at: ago(n * 7 * minute),
+    note: '',
+    revision: 1,
     job: null,
     ...more,
   };

@@ -2,6 +2,7 @@
 
 mod apt;
 mod checks;
+mod control;
 mod fuzz;
 mod lab;
 mod node;
@@ -114,7 +115,15 @@ fn run(command: Command) -> Result<bool> {
         Command::Test { full } => checks::run(&places, &node, full),
         Command::Lab { list: true, .. } => lab(&["list".as_ref()]),
         Command::Lab { name, .. } => lab(&["run".as_ref(), name.unwrap_or_default().as_ref()]),
-        Command::Bench { list: true, .. } => lab(&["bench".as_ref(), "--list".as_ref()]),
+        Command::Bench { list: true, .. } => {
+            println!("control: {}", control::MEASURES);
+            lab(&["bench".as_ref(), "--list".as_ref()])
+        }
+        Command::Bench {
+            name: Some(name),
+            small,
+            ..
+        } if name == "control" => control::measure(&places, small),
         Command::Bench {
             name, times, small, ..
         } => {

@@ -96,7 +96,8 @@ impl Catalog {
                 "UPDATE boot_token SET used_at = ?2 WHERE hash = ?1",
                 params![secret::hash(&hello.token).as_slice(), writing.now.0],
             )?;
-            let (machine, warnings) = admit(connection, &facts, writing.now)?;
+            let (machine, warnings) = admit(writing, &facts)?;
+            let connection = writing.transaction;
             let record = load_machine(connection, machine)?.ok_or_else(|| Error::not_found("such machine"))?;
             if let Some(silence) = self.heard_at_work(machine, writing.now) {
                 return Err(at_work(silence));

@@ -113,3 +113,130 @@ fn others_cannot_read_the_file() {
         0o600
     );
 }
+
+/// What an appliance of an earlier version may have in its catalog.
+const BEFORE_RECORDS: &str = r#"
+    INSERT INTO machine (id, name, uuid, board_serial, facts, warnings, search, first_seen_at, last_seen_at) VALUES
+        ('01890a5d-ac96-774b-bcce-b302099a8057', 'PC-1', NULL, NULL,
+         '{"smbios":{"serial":" CZC1 "},"firmware":"uefi","nics":[],"disks":[]}', '[]', 'pc-1', 1000, 2000);
+    INSERT INTO nic VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', '52:54:00:00:00:01', 0);
+    INSERT INTO job VALUES ('01890a5d-ac96-774b-bcce-b302099a8058', 'a job', '[]', 1, 'ada');
+    INSERT INTO job_machine (job, machine, state, step_index, frozen, contact_at, asks_person, cancel_requested, results)
+        VALUES ('01890a5d-ac96-774b-bcce-b302099a8058', '01890a5d-ac96-774b-bcce-b302099a8057', 'done', 0, '{}', 1, 0, 0, '[]');
+    INSERT INTO audit (at, actor, verb, object, object_id, after, hash) VALUES (5, 'ada', 'edit', 'machine', 'x', '{"name":"PC-1"}', x'00');
+"#;
+
+#[test]
+fn what_an_earlier_version_kept_is_there_after_coming_forward() {
+    for version in 1..=6 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.sqlite");
+        let mut connection = open_checked(&path).unwrap();
+        migrate(&mut connection, &path, version).unwrap();
+        connection.execute_batch(BEFORE_RECORDS).unwrap();
+        drop(connection);
+        let catalog = crate::Catalog::open(&path).unwrap();
+        let id = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let machine = catalog.machine(id).unwrap().unwrap();
+        assert_eq!(machine.name.as_deref(), Some("PC-1"), "from version {version}");
+        assert_eq!(machine.facts.smbios.serial, " CZC1 ");
+        assert_eq!(machine.inventoried_at, Some(crate::Time(2000)));
+        let found = |sql: &str| -> String {
+            let reader = open_to_look(&path).unwrap();
+            reader.query_row(sql, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(
+            found("SELECT serial || firmware || sort_name FROM machine"),
+            "CZC1uefipc-1"
+        );
+        let whole = crate::AuditFilter {
+            scope: crate::Scope::Everything,
+            text: Some("pc-1".into()),
+            ..crate::AuditFilter::default()
+        };
+        assert_eq!(
+            catalog.audit(&whole, None, 10).unwrap().total,
+            1,
+            "the audit of before is found by words"
+        );
+    }
+}
+
+#[test]
+fn many_read_what_was_true_at_one_moment_while_one_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("catalog.sqlite")).unwrap();
+    let count = |transaction: &Transaction<'_>| -> i64 {
+        transaction
+            .query_row("SELECT count(*) FROM setting", [], |row| row.get(0))
+            .unwrap()
+    };
+    database
+        .read(|before| {
+            assert_eq!(count(before), 0);
+            let mut writer = database.writer();
+            let writing = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            writing.execute("INSERT INTO setting VALUES ('a', 'b')", [])?;
+            database.read(|beside| {
+                assert_eq!(count(beside), 0, "what is not committed is nobody's");
+                Ok(())
+            })?;
+            writing.commit()?;
+            assert_eq!(count(before), 0, "a view stays as it was");
+            database.read(|after| {
+                assert_eq!(count(after), 1);
+                assert!(
+                    after.execute("DELETE FROM setting", []).is_err(),
+                    "a reader writes nothing"
+                );
+                Ok(())
+            })
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_copy_is_made_while_somebody_writes_and_is_a_whole_catalog() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog.sqlite");
+    let database = Database::open(&path).unwrap();
+    let insert = |name: &str| {
+        let writer = database.writer();
+        writer
+            .execute("INSERT INTO setting VALUES (?1, 'value')", [name])
+            .unwrap();
+    };
+    insert("before");
+    let target = folder.path().join("copy.sqlite");
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| (0..50).for_each(|number| insert(&format!("beside {number}"))));
+        let made = back_up(&path, &target).unwrap();
+        assert_eq!(made.version, MIGRATIONS.len() as u64);
+        writing.join().unwrap();
+    });
+    let count: i64 = Database::open(&target)
+        .unwrap()
+        .writer()
+        .query_row("SELECT count(*) FROM setting", [], |row| row.get(0))
+        .unwrap();
+    assert!((1..=51).contains(&count));
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(
+        std::fs::metadata(&target).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert_eq!(back_up(&path, &target).unwrap_err().code(), "file-exists");
+    let nowhere = folder.path().join("no/such/folder/copy.sqlite");
+    assert_eq!(back_up(&path, &nowhere).unwrap_err().code(), "backup-not-written");
+    assert!(back_up(&folder.path().join("none.sqlite"), &folder.path().join("x")).is_err());
+    assert!(
+        !folder.path().join("none.sqlite").exists(),
+        "looking makes nothing"
+    );
+    let parts = std::fs::read_dir(folder.path()).unwrap();
+    assert!(
+        parts
+            .flatten()
+            .all(|entry| !entry.file_name().to_string_lossy().ends_with(".part"))
+    );
+}

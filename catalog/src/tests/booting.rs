@@ -37,7 +37,7 @@ fn an_unknown_machine_is_left_alone_when_the_site_says_so() {
         unknown_machines: UnknownMachines::Ignore,
         language: Language::En,
     };
-    site.catalog.put_settings(settings, &admin()).unwrap();
+    site.catalog.put_settings(settings, None, &admin()).unwrap();
     assert_eq!(
         site.boot(1),
         BootPlan::LocalDisk {
@@ -354,10 +354,11 @@ fn a_banned_machine_boots_its_own_disk_and_gets_no_session() {
     let edit = MachineEdit {
         name: Some(" poste 4 ".into()),
         quarantined: Some(true),
+        ..MachineEdit::default()
     };
     assert_eq!(
         site.catalog
-            .edit_machine(welcome.machine, &edit, &admin())
+            .edit_machine(welcome.machine, &edit, None, &admin())
             .unwrap()
             .name
             .as_deref(),

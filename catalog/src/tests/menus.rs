@@ -224,7 +224,7 @@ fn a_job_goes_before_the_menu_and_a_ban_before_both() {
         quarantined: Some(true),
         ..MachineEdit::default()
     };
-    site.catalog.edit_machine(machine, &ban, &admin()).unwrap();
+    site.catalog.edit_machine(machine, &ban, None, &admin()).unwrap();
     assert_eq!(choose("amorce"), local(LocalReason::Quarantined));
     // Nobody's machine is asked what it wants before it is known.
     assert_eq!(site.boot(2), agent(AgentReason::Unknown));

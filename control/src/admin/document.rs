@@ -1,6 +1,6 @@
 //! The OpenAPI document of the admin API, committed as `control/openapi.json`.
 
-use super::{events, jobs, machines, masters, places, server, sessions};
+use super::{audit, events, export, jobs, machines, masters, places, records, server, sessions};
 use crate::{refusal::PROBLEM_TYPE, state::Control, view::RefusalEvent};
 use protocol::Problem;
 use utoipa::{
@@ -25,6 +25,8 @@ pub mod tag {
     pub const JOBS: &str = "jobs";
     /// People and their sessions.
     pub const PEOPLE: &str = "people";
+    /// Who did what.
+    pub const AUDIT: &str = "audit";
     /// Settings, live events and the appliance's state.
     pub const SITE: &str = "site";
 }
@@ -32,7 +34,13 @@ pub mod tag {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Amorce", description = "The admin API of an Amorce appliance. Every answer that is not a success is a `Problem`."),
-    components(schemas(Problem, RefusalEvent)),
+    components(schemas(
+        Problem,
+        RefusalEvent,
+        audit::AuditFileFormat,
+        export::TableEncoding,
+        machines::MachineSort
+    )),
     security(("session" = [])),
     modifiers(&CookieSession, &Problems),
 )]
@@ -45,7 +53,17 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(sessions::log_in))
         .routes(routes!(sessions::get_session, sessions::log_out))
         .routes(routes!(machines::list_machines))
-        .routes(routes!(machines::get_machine, machines::change_machine))
+        .routes(routes!(
+            machines::get_machine,
+            machines::change_machine,
+            machines::delete_machine
+        ))
+        .routes(routes!(records::export_machines))
+        .routes(routes!(records::import_machines))
+        .routes(routes!(records::name_machines))
+        .routes(routes!(records::merge_machines))
+        .routes(routes!(records::split_machine))
+        .routes(routes!(records::get_machine_history))
         .routes(routes!(machines::get_machine_boots))
         .routes(routes!(machines::wake_machine))
         .routes(routes!(places::get_machine_menu, places::put_machine_menu))
@@ -66,6 +84,8 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(jobs::get_evidence))
         .routes(routes!(server::get_settings, server::put_settings))
         .routes(routes!(server::get_server))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(audit::export_audit))
         .routes(routes!(events::follow_events));
     OpenApiRouter::with_openapi(Document::openapi_base()).merge(router)
 }

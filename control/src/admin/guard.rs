@@ -83,17 +83,24 @@ async fn admit(control: &Control, request: &mut Request) -> Result<(), Refusal> 
             ));
         }
     }
+    let now = control.catalog().now();
+    let stranger = format!("at {}", Peer::text(request.extensions()).unwrap_or_default());
     if needs == Needs::Nobody {
-        return Ok(());
+        return control.rates().take(&stranger, now);
     }
     let cookie = CookieJar::from_headers(request.headers())
         .get(COOKIE)
         .map(|cookie| cookie.value().to_owned());
-    let cookie = cookie.ok_or_else(not_logged_in)?;
+    let Some(cookie) = cookie else {
+        control.rates().take(&stranger, now)?;
+        return Err(not_logged_in());
+    };
     let shown = cookie.clone();
     let person = control
         .blocking(move |control| control.catalog().person(&shown))
-        .await?;
+        .await
+        .or_else(|refusal| control.rates().take(&stranger, now).and(Err(refusal)))?;
+    control.rates().take(&person.id.to_string(), now)?;
     if let Needs::May(permission) = needs
         && !permission::permissions(person.role).contains(&permission)
     {

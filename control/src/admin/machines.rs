@@ -1,19 +1,38 @@
-//! Machines: list, look, name, ban.
+//! Machines: list, look, name, ban, take away.
 
-use super::{document::tag, guard::By, limit_of};
+use super::{document::tag, guard::By, limit_of, tag::IfMatch};
 use crate::{
     extract::{JsonBody, PathOf, QueryOf},
     refusal::Refusal,
     state::Control,
     view::{Machine, MachineBoots, MachineChange, MachinePage, WakeRequest, WakeSent},
 };
-use axum::{Json, extract::State};
-use catalog::{Identity, MachineEdit, MachineFilter};
-use protocol::MachineId;
+use axum::{Json, extract::State, http::StatusCode, response::Response};
+use catalog::{Identity, MachineEdit, MachineFilter, MachineOrder, MachineTrait, Scope};
+use protocol::{MachineId, machine::Firmware};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 /// Which machines.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MachineFilterQuery {
+    /// Words to find in names, notes, addresses, serial numbers, models and the rest of the record, all of them.
+    q: Option<String>,
+    /// What is true of them, with commas between: `quarantined`, `unnamed`, `not-inventoried` (registered, and no agent has seen
+    /// it), `nothing-bootable`, `warned`, `in-job`, `connected`.
+    is: Option<String>,
+    /// The firmware that started them.
+    firmware: Option<Firmware>,
+    /// Not heard of since this moment (RFC 3339).
+    #[param(format = DateTime)]
+    seen_before: Option<String>,
+    /// Heard of at this moment or later (RFC 3339).
+    #[param(format = DateTime)]
+    seen_after: Option<String>,
+}
+
+/// Which page of the machines.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct MachineQuery {
@@ -22,54 +41,123 @@ pub(super) struct MachineQuery {
     /// Machines per page, 1 to 200; 50 without it.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
-    /// Text to find in names, addresses, serial numbers and models.
-    q: Option<String>,
+    /// In which order; the newest record first without it.
+    #[serde(default)]
+    sort: MachineSort,
 }
 
-/// The machines, newest record first.
-#[utoipa::path(get, path = "/machines", tag = tag::MACHINES, params(MachineQuery),
+/// In which order machines are listed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum MachineSort {
+    /// Newest record first.
+    #[default]
+    Newest,
+    /// By what they are called, numbers by their value.
+    Name,
+    /// The longest silent first.
+    LastSeen,
+}
+
+impl MachineFilterQuery {
+    /// As the catalog is asked.
+    pub(super) fn filter(self) -> Result<MachineFilter, Refusal> {
+        let words = self.is.as_deref().unwrap_or_default().split(',');
+        let traits = words
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .map(trait_of)
+            .collect::<Result<_, _>>()?;
+        let time = |text: Option<String>| text.map(|text| text.parse()).transpose();
+        Ok(MachineFilter {
+            scope: Scope::Everything,
+            text: self.q,
+            traits,
+            firmware: self.firmware,
+            seen_before: time(self.seen_before)?,
+            seen_after: time(self.seen_after)?,
+        })
+    }
+}
+
+fn trait_of(word: &str) -> Result<MachineTrait, Refusal> {
+    Ok(match word {
+        "quarantined" => MachineTrait::Quarantined,
+        "unnamed" => MachineTrait::Unnamed,
+        "not-inventoried" => MachineTrait::NotInventoried,
+        "nothing-bootable" => MachineTrait::NothingBootable,
+        "warned" => MachineTrait::Warned,
+        "in-job" => MachineTrait::InJob,
+        "connected" => MachineTrait::Connected,
+        _ => {
+            return Err(Refusal::unusable(
+                format!("machines are not told apart by \u{201c}{word}\u{201d}"),
+                "use quarantined, unnamed, not-inventoried, nothing-bootable, warned, in-job or connected",
+            ));
+        }
+    })
+}
+
+/// The machines.
+#[utoipa::path(get, path = "/machines", tag = tag::MACHINES, params(MachineFilterQuery, MachineQuery),
     responses((status = 200, body = MachinePage)))]
 pub(super) async fn list_machines(
     State(control): State<Control>,
+    QueryOf(filter): QueryOf<MachineFilterQuery>,
     QueryOf(query): QueryOf<MachineQuery>,
 ) -> Result<Json<MachinePage>, Refusal> {
-    let filter = MachineFilter {
+    let filter = filter.filter()?;
+    let page = catalog::MachinePage {
+        order: match query.sort {
+            MachineSort::Newest => MachineOrder::Newest,
+            MachineSort::Name => MachineOrder::Name,
+            MachineSort::LastSeen => MachineOrder::LastSeen,
+        },
         after: super::after_of(query.after)?,
         limit: limit_of(query.limit)?,
-        text: query.q,
     };
-    let page = control
-        .blocking(move |control| control.catalog().machines(&filter))
+    let (page, next) = control
+        .blocking(move |control| {
+            let (page, next) = control.catalog().machines(&filter, &page)?;
+            let items: Vec<Machine> = page
+                .items
+                .into_iter()
+                .map(|row| Machine::brief(control, row))
+                .collect();
+            Ok::<_, catalog::Error>((
+                MachinePage {
+                    items,
+                    next: None,
+                    total: page.total,
+                },
+                next,
+            ))
+        })
         .await?;
-    let next = page
-        .items
-        .last()
-        .filter(|_| page.more)
-        .map(|machine| machine.id.to_string());
-    let items = page
-        .items
-        .into_iter()
-        .map(|row| Machine::brief(&control, row))
-        .collect();
     Ok(Json(MachinePage {
-        items,
-        next,
-        total: page.total,
+        next: next.map(|next| next.to_string()),
+        ..page
     }))
 }
 
-/// One machine.
+/// One machine. Its `ETag` changes when a person changes the record.
 #[utoipa::path(get, path = "/machines/{id}", tag = tag::MACHINES, params(("id" = MachineId, Path)),
-    responses((status = 200, body = Machine)))]
+    responses((status = 200, body = Machine, headers(("ETag" = String, description = "the record's revision")))))]
 pub(super) async fn get_machine(
     State(control): State<Control>,
     PathOf(id): PathOf<MachineId>,
-) -> Result<Json<Machine>, Refusal> {
+) -> Result<Response, Refusal> {
     let row = control
         .blocking(move |control| control.catalog().machine(id))
         .await?;
     let row = row.ok_or_else(|| Refusal::not_found("such machine"))?;
-    Ok(Json(Machine::whole(&control, row)))
+    Ok(tagged(Machine::whole(&control, row)))
+}
+
+/// A machine with its tag.
+pub(super) fn tagged(machine: Machine) -> Response {
+    let tag = machine.revision.to_string();
+    super::tag::with_tag(&tag, Json(machine))
 }
 
 /// How the machine's last boots went, the latest first.
@@ -118,18 +206,40 @@ pub(super) async fn wake_machine(
     Ok(Json(WakeSent { packets: sent }))
 }
 
-/// Names a machine, bans it, or lets it in again.
-#[utoipa::path(patch, path = "/machines/{id}", tag = tag::MACHINES, params(("id" = MachineId, Path)),
+/// Names a machine, writes a note, bans it, or lets it in again.
+#[utoipa::path(patch, path = "/machines/{id}", tag = tag::MACHINES, params(("id" = MachineId, Path), IfMatch),
     request_body = MachineChange, responses((status = 200, body = Machine)))]
 pub(super) async fn change_machine(
     State(control): State<Control>,
     PathOf(id): PathOf<MachineId>,
     by: By,
-    JsonBody(MachineChange { name, quarantined }): JsonBody<MachineChange>,
-) -> Result<Json<Machine>, Refusal> {
-    let edit = MachineEdit { name, quarantined };
+    expected: IfMatch,
+    JsonBody(change): JsonBody<MachineChange>,
+) -> Result<Response, Refusal> {
+    let edit = MachineEdit {
+        name: change.name,
+        note: change.note,
+        quarantined: change.quarantined,
+    };
+    let expected = expected.revision();
     let row = control
-        .blocking(move |control| control.catalog().edit_machine(id, &edit, &by.actor))
+        .blocking(move |control| control.catalog().edit_machine(id, &edit, expected, &by.actor))
         .await?;
-    Ok(Json(Machine::whole(&control, row)))
+    Ok(tagged(Machine::whole(&control, row)))
+}
+
+/// Takes a record away of a machine that never was in a job.
+#[utoipa::path(delete, path = "/machines/{id}", tag = tag::MACHINES, params(("id" = MachineId, Path), IfMatch),
+    responses((status = 204)))]
+pub(super) async fn delete_machine(
+    State(control): State<Control>,
+    PathOf(id): PathOf<MachineId>,
+    by: By,
+    expected: IfMatch,
+) -> Result<StatusCode, Refusal> {
+    let expected = expected.revision();
+    control
+        .blocking(move |control| control.catalog().delete_machine(id, expected, &by.actor))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }

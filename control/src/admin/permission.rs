@@ -8,7 +8,7 @@ use catalog::{Role, Subject};
 pub enum Permission {
     /// See machines.
     MachineRead,
-    /// Name and ban machines.
+    /// Name and ban machines, merge and split their records.
     MachineEdit,
     /// See places and groups, and where machines are.
     PlaceRead,
@@ -18,6 +18,12 @@ pub enum Permission {
     MenuRead,
     /// Change boot menus.
     MenuEdit,
+    /// Register machines.
+    MachineCreate,
+    /// Take records of machines away.
+    MachineDelete,
+    /// Take the list of machines away as a file.
+    MachineExport,
     /// See masters.
     MasterRead,
     /// Delete masters.
@@ -32,6 +38,10 @@ pub enum Permission {
     SettingEdit,
     /// See the appliance's state and who was refused.
     ServerRead,
+    /// See who did what.
+    AuditRead,
+    /// Take the audit away as a file.
+    AuditExport,
 }
 
 /// What a route needs.
@@ -61,11 +71,12 @@ const fn route(method: Method, path: &'static str, needs: Needs) -> Route {
 }
 
 /// All routes of the admin API.
-pub static ROUTES: [Route; 35] = {
+pub static ROUTES: [Route; 44] = {
     use Needs::{Anybody, May, Nobody};
     use Permission::{
-        JobRead, JobRun, MachineEdit, MachineRead, MasterDelete, MasterRead, MenuEdit, MenuRead, PlaceEdit,
-        PlaceRead, ServerRead, SettingEdit, SettingRead,
+        AuditExport, AuditRead, JobRead, JobRun, MachineCreate, MachineDelete, MachineEdit, MachineExport,
+        MachineRead, MasterDelete, MasterRead, MenuEdit, MenuRead, PlaceEdit, PlaceRead, ServerRead,
+        SettingEdit, SettingRead,
     };
     [
         route(Method::GET, "/openapi.json", Nobody),
@@ -89,6 +100,13 @@ pub static ROUTES: [Route; 35] = {
         route(Method::DELETE, "/places/{id}", May(PlaceEdit)),
         route(Method::GET, "/places/{id}/menu", May(MenuRead)),
         route(Method::PUT, "/places/{id}/menu", May(MenuEdit)),
+        route(Method::DELETE, "/machines/{id}", May(MachineDelete)),
+        route(Method::GET, "/machines/export", May(MachineExport)),
+        route(Method::POST, "/machines/import", May(MachineCreate)),
+        route(Method::POST, "/machines/names", May(MachineEdit)),
+        route(Method::POST, "/machines/{id}/merge", May(MachineEdit)),
+        route(Method::POST, "/machines/{id}/split", May(MachineEdit)),
+        route(Method::GET, "/machines/{id}/history", May(MachineRead)),
         route(Method::GET, "/masters", May(MasterRead)),
         route(Method::GET, "/masters/{name}/versions/{version}", May(MasterRead)),
         route(
@@ -110,6 +128,8 @@ pub static ROUTES: [Route; 35] = {
         route(Method::GET, "/settings", May(SettingRead)),
         route(Method::PUT, "/settings", May(SettingEdit)),
         route(Method::GET, "/server", May(ServerRead)),
+        route(Method::GET, "/audit", May(AuditRead)),
+        route(Method::GET, "/audit/export", May(AuditExport)),
         // Each event is shown only to whoever may read its object.
         route(Method::GET, "/events", Anybody),
     ]
@@ -154,13 +174,16 @@ pub fn needed_for(subject: &Subject) -> Permission {
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::MachineRead,
         Self::MachineEdit,
         Self::PlaceRead,
         Self::PlaceEdit,
         Self::MenuRead,
         Self::MenuEdit,
+        Self::MachineCreate,
+        Self::MachineDelete,
+        Self::MachineExport,
         Self::MasterRead,
         Self::MasterDelete,
         Self::JobRead,
@@ -168,6 +191,8 @@ impl Permission {
         Self::SettingRead,
         Self::SettingEdit,
         Self::ServerRead,
+        Self::AuditRead,
+        Self::AuditExport,
     ];
 
     /// As it is written: `object.verb`.
@@ -180,6 +205,9 @@ impl Permission {
             Self::PlaceEdit => "place.edit",
             Self::MenuRead => "menu.read",
             Self::MenuEdit => "menu.edit",
+            Self::MachineCreate => "machine.create",
+            Self::MachineDelete => "machine.delete",
+            Self::MachineExport => "machine.export",
             Self::MasterRead => "master.read",
             Self::MasterDelete => "master.delete",
             Self::JobRead => "job.read",
@@ -187,6 +215,8 @@ impl Permission {
             Self::SettingRead => "setting.read",
             Self::SettingEdit => "setting.edit",
             Self::ServerRead => "server.read",
+            Self::AuditRead => "audit.read",
+            Self::AuditExport => "audit.export",
         }
     }
 }

@@ -1,32 +1,47 @@
 //! Settings and the appliance's own state.
 
-use super::{document::tag, guard::By};
+use super::{
+    document::tag,
+    guard::By,
+    tag::{IfMatch, with_tag},
+};
 use crate::{
     extract::JsonBody,
     refusal::Refusal,
     state::Control,
     view::{Master, Server, Settings},
 };
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 
-/// What the site decided.
-#[utoipa::path(get, path = "/settings", tag = tag::SITE, responses((status = 200, body = Settings)))]
-pub(super) async fn get_settings(State(control): State<Control>) -> Result<Json<Settings>, Refusal> {
-    Ok(Json(control.catalog().settings().into()))
+/// What the site decided. Its `ETag` changes with it.
+#[utoipa::path(get, path = "/settings", tag = tag::SITE,
+    responses((status = 200, body = Settings, headers(("ETag" = String, description = "tells these settings from others")))))]
+pub(super) async fn get_settings(State(control): State<Control>) -> Response {
+    tagged(control.catalog().settings())
+}
+
+fn tagged(settings: catalog::Settings) -> Response {
+    with_tag(&settings.tag(), Json(Settings::from(settings)))
 }
 
 /// Changes what the site decided.
-#[utoipa::path(put, path = "/settings", tag = tag::SITE, request_body = Settings,
+#[utoipa::path(put, path = "/settings", tag = tag::SITE, request_body = Settings, params(IfMatch),
     responses((status = 200, body = Settings)))]
 pub(super) async fn put_settings(
     State(control): State<Control>,
     by: By,
+    expected: IfMatch,
     JsonBody(settings): JsonBody<Settings>,
-) -> Result<Json<Settings>, Refusal> {
+) -> Result<Response, Refusal> {
     let stored = control
-        .blocking(move |control| control.catalog().put_settings(settings.into(), &by.actor))
+        .blocking(move |control| {
+            let expected = expected.tag();
+            control
+                .catalog()
+                .put_settings(settings.into(), expected, &by.actor)
+        })
         .await?;
-    Ok(Json(stored.into()))
+    Ok(tagged(stored))
 }
 
 /// The appliance's own state.

@@ -6,18 +6,20 @@ use protocol::{JobId, MachineId, job::JobState, mac::MacAddr, machine::MachineFa
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A machine that the appliance has seen.
+/// A machine that the appliance has seen, or that a person registered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Machine {
     /// Its record.
     pub id: MachineId,
     /// The name that a person gave it.
     pub name: Option<String>,
+    /// What a person wrote about it.
+    pub note: String,
     /// What to call it: its name, else what its firmware and its adapter say.
     pub label: String,
     /// Addresses of its own adapters (not of USB ones, which pass from machine to machine).
     pub macs: Vec<MacAddr>,
-    /// What the agent found at its last visit. A disk's `contents` come with `GET /machines/{id}` only.
+    /// What the agent found at its last visit; what a person registered, until then. A disk's `contents` come with `GET /machines/{id}` only.
     pub facts: MachineFacts,
     /// What a person should know: an identity shared with another record, for instance.
     pub warnings: Vec<String>,
@@ -27,12 +29,17 @@ pub struct Machine {
     pub nothing_bootable: bool,
     /// Its agent is connected and waits for work, or works.
     pub connected: bool,
-    /// The first visit of its agent.
+    /// When the record was made: at the first visit of its agent, or when a person registered it.
     #[schema(format = DateTime)]
     pub first_seen_at: String,
-    /// The last sign of its agent.
+    /// The last sign of its agent; null as long as no agent has seen it.
     #[schema(format = DateTime)]
-    pub last_seen_at: String,
+    pub last_seen_at: Option<String>,
+    /// The last inventory; null as long as no agent has seen it.
+    #[schema(format = DateTime)]
+    pub inventoried_at: Option<String>,
+    /// Rises when a person changes the record. Its `ETag` is the same in quotes.
+    pub revision: i64,
     /// The oldest job that is not over.
     pub job: Option<MachineJob>,
 }
@@ -48,7 +55,7 @@ pub struct MachineJob {
     pub state: JobState,
 }
 
-/// A page of machines, newest record first.
+/// A page of machines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MachinePage {
     /// The machines.
@@ -67,6 +74,10 @@ pub struct MachineChange {
     #[serde(default)]
     #[schema(max_length = 100)]
     pub name: Option<String>,
+    /// The new note, at most 500 characters.
+    #[serde(default)]
+    #[schema(max_length = 500)]
+    pub note: Option<String>,
     /// Bans the machine, or lets it in again.
     #[serde(default)]
     pub quarantined: Option<bool>,
@@ -86,7 +97,10 @@ impl Machine {
             nothing_bootable: row.nothing_bootable,
             connected: control.catalog().is_connected(row.id),
             first_seen_at: row.first_seen_at.to_string(),
-            last_seen_at: row.last_seen_at.to_string(),
+            last_seen_at: row.inventoried_at.map(|_| row.last_seen_at.to_string()),
+            inventoried_at: row.inventoried_at.map(|time| time.to_string()),
+            revision: row.revision,
+            note: row.note,
             job: row.job.map(|job| MachineJob {
                 id: job.id,
                 title: job.title,

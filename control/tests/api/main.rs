@@ -8,6 +8,8 @@ mod events;
 mod hostile;
 mod menus;
 mod people;
+mod problems;
+mod records;
 mod rights;
 mod site;
 mod work;

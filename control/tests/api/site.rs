@@ -109,7 +109,35 @@ impl Site {
     }
 
     pub fn without_people() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap())
+    }
+
+    /// The same appliance after its catalog was lost, started again; `ada` administers it again.
+    pub async fn without_its_catalog(self) -> Self {
+        let Self {
+            control,
+            agents,
+            admin,
+            folder,
+            ..
+        } = self;
+        drop((control, agents, admin));
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+        let mut site = Self::over(folder);
+        site.control
+            .catalog()
+            .create_administrator("ada", PASSWORD, &catalog::Actor::default())
+            .unwrap();
+        site.cookie = site.log_in().await;
+        site
+    }
+
+    fn over(folder: tempfile::TempDir) -> Self {
         let clock = Arc::new(ManualClock::new(Time(1_700_000_000_000)));
         let path = folder.path().join("catalog.sqlite");
         let catalog = Catalog::open_with_clock(&path, Arc::clone(&clock) as Arc<dyn Clock>).unwrap();

@@ -472,3 +472,28 @@ async fn the_depot_refuses_what_the_step_does_not_need() {
         .await;
     assert_eq!(reply.json(), json!({ "cancelled": true }));
 }
+
+#[tokio::test]
+async fn every_master_is_there_again_after_the_catalog_was_lost() {
+    let site = Site::new().await;
+    let (key, machine) = site.enter(1, true).await;
+    let key = capture(&site, &key, &machine, "one").await;
+    capture(&site, &key, &machine, "two").await;
+    let masters = site.get("/api/v1/masters").await.is(200).json();
+    assert_eq!(masters["items"].as_array().unwrap().len(), 2);
+    let site = site.without_its_catalog().await;
+    assert_eq!(site.get("/api/v1/machines").await.json()["total"], 0);
+    assert_eq!(site.get("/api/v1/masters").await.is(200).json(), masters);
+    let (key, machine) = site.enter(2, false).await;
+    job(
+        &site,
+        &machine,
+        json!({ "kind": "restore", "master": { "name": "one" } }),
+    )
+    .await;
+    assert_eq!(
+        site.task(&key).await.json()["step"]["master"]["version"],
+        1,
+        "and can be restored"
+    );
+}

@@ -26,6 +26,8 @@ interface Request {
   body?: unknown;
   /** Makes a repeated request harmless: the same key creates once. */
   idempotencyKey?: string;
+  /** The revision that was looked at: if somebody else changed the thing since, the call is refused. */
+  revision?: number;
   signal?: AbortSignal;
 }
 
@@ -44,6 +46,7 @@ export async function ask<Answer>(path: string, request: Request = {}): Promise<
   // Mutating calls carry this type even without a body: another site's form cannot send it.
   if (method !== 'GET') headers['Content-Type'] = 'application/json';
   if (request.idempotencyKey !== undefined) headers['Idempotency-Key'] = request.idempotencyKey;
+  if (request.revision !== undefined) headers['If-Match'] = `"${request.revision}"`;
   let response: Response;
   try {
     response = await fetch(API + path, {

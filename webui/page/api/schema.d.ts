@@ -1,6 +1,40 @@
 // Generated from control/openapi.json by `npm run api`. Change the API, not this file.
 
 export interface paths {
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who did what, newest first. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The audit as a file, newest first, sent while it is read. */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -137,7 +171,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The machines, newest record first. */
+        /** The machines. */
         get: operations["list_machines"];
         put?: never;
         post?: never;
@@ -154,14 +188,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One machine. */
+        /** One machine. Its `ETag` changes when a person changes the record. */
         get: operations["get_machine"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Takes a record away of a machine that never was in a job. */
+        delete: operations["delete_machine"];
         options?: never;
         head?: never;
-        /** Names a machine, bans it, or lets it in again. */
+        /** Names a machine, writes a note, bans it, or lets it in again. */
         patch: operations["change_machine"];
         trace?: never;
     };
@@ -174,6 +209,23 @@ export interface paths {
         };
         /** How the machine's last boots went, the latest first. */
         get: operations["get_machine_boots"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a machine's record, newest first. */
+        get: operations["get_machine_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -200,6 +252,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/machines/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes two records one. */
+        post: operations["merge_machines"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/machines/{id}/place": {
         parameters: {
             query?: never;
@@ -218,6 +287,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/machines/{id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes one record two. The answer is the new one. */
+        post: operations["split_machine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/machines/{id}/wake": {
         parameters: {
             query?: never;
@@ -229,6 +315,60 @@ export interface paths {
         put?: never;
         /** Wakes a machine by its adapters (Wake-on-LAN). Whether it woke is told by the boot that follows. */
         post: operations["wake_machine"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The machines as a table (CSV), by name. An import takes it back. */
+        get: operations["export_machines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports machines from a table, or says what an import would do. Lines that cannot be used are named; then nothing is done,
+         *     unless they shall be left out.
+         */
+        post: operations["import_machines"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/machines/names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Names machines by a pattern, all or none, or says which names they would get. */
+        post: operations["name_machines"];
         delete?: never;
         options?: never;
         head?: never;
@@ -383,7 +523,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the site decided. */
+        /** What the site decided. Its `ETag` changes with it. */
         get: operations["get_settings"];
         /** Changes what the site decided. */
         put: operations["put_settings"];
@@ -416,6 +556,52 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Something that somebody did. */
+        AuditEntry: {
+            /** @description Who. */
+            actor: string;
+            /** @description As it was then; null if it was taken away. */
+            after?: Record<string, never> | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description As it was; null if there was nothing. */
+            before?: Record<string, never> | null;
+            /** @description To what kind of thing: `machine`, `job`, `master`, `person`, `setting`, … */
+            object: string;
+            /** @description Which one. */
+            object_id: string;
+            /** @description From where. */
+            peer?: string | null;
+            /**
+             * Format: int64
+             * @description Its number, from 1 without a gap.
+             */
+            seq: number;
+            /** @description Did what: `create`, `edit`, `delete`, `run`, … */
+            verb: string;
+        };
+        /**
+         * @description What kind of file the audit is written to.
+         * @enum {string}
+         */
+        AuditFileFormat: "csv" | "json";
+        /** @description A page of the audit, newest first. */
+        AuditPage: {
+            /** @description Whether all was counted: a filter that finds more than 10,000 is not counted to its end. */
+            counted_all: boolean;
+            /** @description What was done. */
+            items: components["schemas"]["AuditEntry"][];
+            /** @description Where the next page begins, if there is one. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How much there is on all pages; at least so much if `counted_all` is false.
+             */
+            total: number;
+        };
         /** @description A file in the boot folder: at most 120 of `A-Z a-z 0-9 . _ + -`, with `/` between folders; no part begins with a dot. */
         BootFileName: string;
         /**
@@ -565,8 +751,92 @@ export interface components {
             /** @description The password: 12 to 256 characters. */
             password: string;
         };
+        /** @description Something that happened to a record. */
+        HistoryEntry: {
+            /** @description Who, if it was a person. */
+            actor?: string | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * @description More of it: of `changed` a list of `what`, `before`, `after`; of `edited` an object with `before` and `after`; of
+             *     `merged` an object with `from` and `label`; of `split` one with `into` or `from`, and `macs`.
+             */
+            details: Record<string, never>;
+            /** @description `discovered`, `registered`, `changed` (its agent found something else), `edited`, `merged` or `split`. */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            seq: number;
+        };
+        /** @description A page of what became of a record, newest first. */
+        HistoryPage: {
+            /** @description What happened. */
+            items: components["schemas"]["HistoryEntry"][];
+            /** @description Where the next page begins, if there is one. */
+            next?: string | null;
+            /**
+             * Format: int64
+             * @description How much there is on all pages.
+             */
+            total: number;
+        };
         /** @description A key that chooses an entry: one of `a-z 0-9`. */
         Hotkey: string;
+        /**
+         * @description What became of a line.
+         * @enum {string}
+         */
+        ImportAction: "create" | "update" | "keep" | "refuse";
+        /** @description A column of an imported table. */
+        ImportColumn: {
+            field?: components["schemas"]["ImportField"] | null;
+            /** @description What stands over it. */
+            header: string;
+        };
+        /**
+         * @description How texts of a table are written.
+         * @enum {string}
+         */
+        ImportEncoding: "utf-8" | "windows-1252";
+        /**
+         * @description Something that an import can tell of a machine.
+         * @enum {string}
+         */
+        ImportField: "id" | "name" | "note" | "macs" | "uuid" | "serial" | "board_serial" | "manufacturer" | "product" | "quarantined";
+        /**
+         * @description What kind of file a table comes in.
+         * @enum {string}
+         */
+        ImportKind: "csv" | "xlsx";
+        /** @description Why a line cannot be used. */
+        ImportProblem: {
+            /** @description The column that it is about. */
+            column?: string | null;
+            /** @description What to do. */
+            remedy: string;
+            /** @description What is wrong. */
+            title: string;
+        };
+        /** @description A line of an imported table. */
+        ImportRow: {
+            /** @description What became of it. */
+            action: components["schemas"]["ImportAction"];
+            /** @description What the machine is called then. */
+            label: string;
+            /**
+             * Format: int64
+             * @description Its number in the file, from 1.
+             */
+            line: number;
+            machine?: components["schemas"]["MachineId"] | null;
+            /** @description Why it cannot be used. */
+            problems: components["schemas"]["ImportProblem"][];
+        };
         /** @description A network interface that the appliance serves. */
         Interface: {
             /** @description Its addresses. */
@@ -717,35 +987,47 @@ export interface components {
             password: string;
         };
         MacAddr: string;
-        /** @description A machine that the appliance has seen. */
+        /** @description A machine that the appliance has seen, or that a person registered. */
         Machine: {
             /** @description Its agent is connected and waits for work, or works. */
             connected: boolean;
-            /** @description What the agent found at its last visit. A disk's `contents` come with `GET /machines/{id}` only. */
+            /** @description What the agent found at its last visit; what a person registered, until then. A disk's `contents` come with `GET /machines/{id}` only. */
             facts: components["schemas"]["MachineFacts"];
             /**
              * Format: date-time
-             * @description The first visit of its agent.
+             * @description When the record was made: at the first visit of its agent, or when a person registered it.
              */
             first_seen_at: string;
             /** @description Its record. */
             id: components["schemas"]["MachineId"];
+            /**
+             * Format: date-time
+             * @description The last inventory; null as long as no agent has seen it.
+             */
+            inventoried_at?: string | null;
             job?: components["schemas"]["MachineJob"] | null;
             /** @description What to call it: its name, else what its firmware and its adapter say. */
             label: string;
             /**
              * Format: date-time
-             * @description The last sign of its agent.
+             * @description The last sign of its agent; null as long as no agent has seen it.
              */
-            last_seen_at: string;
+            last_seen_at?: string | null;
             /** @description Addresses of its own adapters (not of USB ones, which pass from machine to machine). */
             macs: components["schemas"]["MacAddr"][];
             /** @description The name that a person gave it. */
             name?: string | null;
+            /** @description What a person wrote about it. */
+            note: string;
             /** @description As far as is known, nothing on its disks boots. */
             nothing_bootable: boolean;
             /** @description It is banned: it boots its own disk and gets no session. */
             quarantined: boolean;
+            /**
+             * Format: int64
+             * @description Rises when a person changes the record. Its `ETag` is the same in quotes.
+             */
+            revision: number;
             /** @description What a person should know: an identity shared with another record, for instance. */
             warnings: string[];
         };
@@ -784,6 +1066,8 @@ export interface components {
         MachineChange: {
             /** @description The new name; empty takes the name away. At most 100 characters. */
             name?: string | null;
+            /** @description The new note, at most 500 characters. */
+            note?: string | null;
             /** @description Bans the machine, or lets it in again. */
             quarantined?: boolean | null;
         };
@@ -843,6 +1127,54 @@ export interface components {
          * @description One machine's record in the catalog, whatever NIC it boots from.
          */
         MachineId: string;
+        /** @description A table of machines, and how it is meant. */
+        MachineImport: {
+            /** @description What columns are; those that are not named here are guessed by what stands over them. */
+            columns?: components["schemas"]["ImportColumn"][];
+            /** @description The file, in Base64 (RFC 4648 §4), at most 8 MiB. */
+            content: string;
+            encoding?: components["schemas"]["ImportEncoding"] | null;
+            key?: components["schemas"]["ImportField"] | null;
+            /** @description What kind of file. */
+            kind?: components["schemas"]["ImportKind"];
+            /** @description Leave lines out that cannot be used, instead of doing nothing. */
+            leave_out_refused?: boolean;
+            /** @description Only say what would happen. */
+            rehearse?: boolean;
+            separator?: components["schemas"]["TableSeparator"] | null;
+        };
+        /** @description What became of a table, or would. */
+        MachineImportOutcome: {
+            /** @description Whether it was done. */
+            applied: boolean;
+            /** @description What its columns were taken for. */
+            columns: components["schemas"]["ImportColumn"][];
+            /**
+             * Format: int64
+             * @description Lines that register a machine.
+             */
+            created: number;
+            encoding?: components["schemas"]["ImportEncoding"] | null;
+            /**
+             * Format: int64
+             * @description Lines that say what is known.
+             */
+            kept: number;
+            /** @description What told which record a line is about. */
+            key: components["schemas"]["ImportField"];
+            /**
+             * Format: int64
+             * @description Lines that cannot be used.
+             */
+            refused: number;
+            /** @description Lines that cannot be used, and the first 500 others. */
+            rows: components["schemas"]["ImportRow"][];
+            /**
+             * Format: int64
+             * @description Lines that change a record.
+             */
+            updated: number;
+        };
         /** @description The job a machine is in. */
         MachineJob: {
             /** @description The job. */
@@ -852,7 +1184,7 @@ export interface components {
             /** @description Its title. */
             title: string;
         };
-        /** @description A page of machines, newest record first. */
+        /** @description A page of machines. */
         MachinePage: {
             /** @description The machines. */
             items: components["schemas"]["Machine"][];
@@ -870,6 +1202,11 @@ export interface components {
             groups?: components["schemas"]["PlaceId"][];
             place?: components["schemas"]["PlaceId"] | null;
         };
+        /**
+         * @description In which order machines are listed.
+         * @enum {string}
+         */
+        MachineSort: "newest" | "name" | "last-seen";
         /** @description A master and its versions. */
         Master: {
             /** @description Its name. */
@@ -1046,6 +1383,30 @@ export interface components {
              */
             wake_timeout_seconds: number | null;
         };
+        /** @description A record that is the same machine as another. */
+        MergeRequest: {
+            /** @description The record that goes; its jobs and its history come to the other. */
+            other: components["schemas"]["MachineId"];
+        };
+        /** @description How machines shall be named. */
+        Naming: {
+            /** @description Which, in the order in which they are numbered. */
+            machines: components["schemas"]["MachineId"][];
+            /** @description What their names are made by: text with `{n}`, `{nn}`, `{nnn}` or `{nnnn}` for the number, `{serial}`, `{mac}`, `{product}`. */
+            pattern: string;
+            /** @description Only say which names they would get. */
+            rehearse?: boolean;
+            /**
+             * Format: int32
+             * @description The first one's number.
+             */
+            start?: number;
+        };
+        /** @description The names that machines got, or would get. */
+        NamingOutcome: {
+            /** @description One for each machine, in their order. */
+            items: components["schemas"]["ProposedName"][];
+        };
         /** @description A job to create. */
         NewJob: {
             /** @description The machines, at most 1000. The selection is frozen. */
@@ -1158,6 +1519,17 @@ export interface components {
              * @default null
              */
             seconds_left: number | null;
+        };
+        /** @description A name that a machine got, or would get. */
+        ProposedName: {
+            /** @description What it was called. */
+            label: string;
+            /** @description The machine. */
+            machine: components["schemas"]["MachineId"];
+            /** @description The name. */
+            name: string;
+            /** @description Why it cannot have it. */
+            problem?: string | null;
         };
         /**
          * @description How a written disk is checked against the master.
@@ -1340,6 +1712,11 @@ export interface components {
              */
             bytes_total: number;
         };
+        /** @description A record that is two machines. */
+        SplitRequest: {
+            /** @description The adapters of the machine that gets a record of its own. */
+            macs: components["schemas"]["MacAddr"][];
+        };
         /** @description One step of a job. Steps run in order on each machine; profile steps are appended to this list. */
         Step: {
             /** @enum {string} */
@@ -1455,6 +1832,16 @@ export interface components {
             version: number | null;
         };
         /**
+         * @description How the texts of a table are written.
+         * @enum {string}
+         */
+        TableEncoding: "utf-8" | "utf-8-bom" | "windows-1252";
+        /**
+         * @description What stands between the cells of a line.
+         * @enum {string}
+         */
+        TableSeparator: "comma" | "semicolon";
+        /**
          * @description What happens to a machine that nobody has seen before.
          * @enum {string}
          */
@@ -1489,6 +1876,127 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description By this person. */
+                actor?: string;
+                /** @description `next` of the page before. */
+                after?: string;
+                /** @description At this moment or later (RFC 3339). */
+                from?: string;
+                /** @description Rows per page, 1 to 200; 50 without it. */
+                limit?: number;
+                /** @description To this kind of thing: `machine`, `job`, `master`, `person`, `setting`, … */
+                object?: string;
+                /** @description To this thing. */
+                object_id?: string;
+                /**
+                 * @description Words to find in what was done and how it was before and after, all of them; the beginning of a word will do from
+                 *     three letters on.
+                 */
+                q?: string;
+                /** @description Before this moment (RFC 3339). */
+                to?: string;
+                /** @description This was done: `create`, `edit`, `delete`, `run`, … */
+                verb?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                /** @description By this person. */
+                actor?: string;
+                /** @description How texts of CSV are written; UTF-8 without it. */
+                encoding?: components["schemas"]["TableEncoding"];
+                /** @description What kind of file; CSV without it. */
+                format?: components["schemas"]["AuditFileFormat"];
+                /** @description At this moment or later (RFC 3339). */
+                from?: string;
+                /** @description To this kind of thing: `machine`, `job`, `master`, `person`, `setting`, … */
+                object?: string;
+                /** @description To this thing. */
+                object_id?: string;
+                /**
+                 * @description Words to find in what was done and how it was before and after, all of them; the beginning of a word will do from
+                 *     three letters on.
+                 */
+                q?: string;
+                /** @description What stands between the cells of a line of CSV; a comma without it. */
+                separator?: components["schemas"]["TableSeparator"];
+                /** @description Before this moment (RFC 3339). */
+                to?: string;
+                /** @description This was done: `create`, `edit`, `delete`, `run`, … */
+                verb?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntry"][];
+                    "text/csv": string;
+                };
+            };
+        };
+    };
     follow_events: {
         parameters: {
             query?: never;
@@ -1827,10 +2335,23 @@ export interface operations {
             query?: {
                 /** @description `next` of the page before. */
                 after?: string;
+                /** @description The firmware that started them. */
+                firmware?: components["schemas"]["Firmware"];
+                /**
+                 * @description What is true of them, with commas between: `quarantined`, `unnamed`, `not-inventoried` (registered, and no agent has seen
+                 *     it), `nothing-bootable`, `warned`, `in-job`, `connected`.
+                 */
+                is?: string;
                 /** @description Machines per page, 1 to 200; 50 without it. */
                 limit?: number;
-                /** @description Text to find in names, addresses, serial numbers and models. */
+                /** @description Words to find in names, notes, addresses, serial numbers, models and the rest of the record, all of them. */
                 q?: string;
+                /** @description Heard of at this moment or later (RFC 3339). */
+                seen_after?: string;
+                /** @description Not heard of since this moment (RFC 3339). */
+                seen_before?: string;
+                /** @description In which order; the newest record first without it. */
+                sort?: components["schemas"]["MachineSort"];
             };
             header?: never;
             path?: never;
@@ -1897,6 +2418,8 @@ export interface operations {
             };
             200: {
                 headers: {
+                    /** @description the record's revision */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1905,10 +2428,53 @@ export interface operations {
             };
         };
     };
+    delete_machine: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of what was looked at: if somebody else changed it since, the answer is 412 and nothing is done */
+                "If-Match"?: string;
+            };
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     change_machine: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description the `ETag` of what was looked at: if somebody else changed it since, the answer is 412 and nothing is done */
+                "If-Match"?: string;
+            };
             path: {
                 id: components["schemas"]["MachineId"];
             };
@@ -1983,6 +2549,50 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MachineBoots"];
+                };
+            };
+        };
+    };
+    get_machine_history: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                after?: string;
+                /** @description Rows per page, 1 to 200; 50 without it. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPage"];
                 };
             };
         };
@@ -2069,6 +2679,52 @@ export interface operations {
             };
         };
     };
+    merge_machines: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of what was looked at: if somebody else changed it since, the answer is 412 and nothing is done */
+                "If-Match"?: string;
+            };
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MergeRequest"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Machine"];
+                };
+            };
+        };
+    };
     get_machine_place: {
         parameters: {
             query?: never;
@@ -2151,6 +2807,52 @@ export interface operations {
             };
         };
     };
+    split_machine: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of what was looked at: if somebody else changed it since, the answer is 412 and nothing is done */
+                "If-Match"?: string;
+            };
+            path: {
+                id: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SplitRequest"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Machine"];
+                };
+            };
+        };
+    };
     wake_machine: {
         parameters: {
             query?: never;
@@ -2190,6 +2892,143 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WakeSent"];
+                };
+            };
+        };
+    };
+    export_machines: {
+        parameters: {
+            query?: {
+                /** @description How its texts are written; UTF-8 without it. */
+                encoding?: components["schemas"]["TableEncoding"];
+                /** @description The firmware that started them. */
+                firmware?: components["schemas"]["Firmware"];
+                /**
+                 * @description What is true of them, with commas between: `quarantined`, `unnamed`, `not-inventoried` (registered, and no agent has seen
+                 *     it), `nothing-bootable`, `warned`, `in-job`, `connected`.
+                 */
+                is?: string;
+                /** @description Words to find in names, notes, addresses, serial numbers, models and the rest of the record, all of them. */
+                q?: string;
+                /** @description Heard of at this moment or later (RFC 3339). */
+                seen_after?: string;
+                /** @description Not heard of since this moment (RFC 3339). */
+                seen_before?: string;
+                /** @description What stands between the cells of a line; a comma without it. */
+                separator?: components["schemas"]["TableSeparator"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+        };
+    };
+    import_machines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MachineImport"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MachineImportOutcome"];
+                };
+            };
+        };
+    };
+    name_machines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Naming"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NamingOutcome"];
                 };
             };
         };
@@ -2728,6 +3567,8 @@ export interface operations {
             };
             200: {
                 headers: {
+                    /** @description tells these settings from others */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2739,7 +3580,10 @@ export interface operations {
     put_settings: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description the `ETag` of what was looked at: if somebody else changed it since, the answer is 412 and nothing is done */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };

@@ -22,10 +22,11 @@ function watchClock(watcher: () => void): () => void {
   };
 }
 
-/** How long ago something was, kept true while it is shown; the date stands in its tooltip. */
-export function Moment({ at }: { at: string }) {
+/** How long ago something was, kept true while it is shown; the date stands in its tooltip. A dash for what never was. */
+export function Moment({ at }: { at: string | null | undefined }) {
   const { format } = useLanguage();
   const clock = useSyncExternalStore(watchClock, () => now);
+  if (at === null || at === undefined) return <>–</>;
   const time = Date.parse(at);
   if (Number.isNaN(time)) return null;
   return (

@@ -16,7 +16,7 @@ export function NameMachine({ machine, onClose }: { machine: Machine; onClose: (
   const client = useQueryClient();
   const [name, setName] = useState(machine.name ?? '');
   const change = useMutation({
-    mutationFn: (body: MachineChange) => ask<Machine>(`/machines/${machine.id}`, { method: 'PATCH', body }),
+    mutationFn: (body: MachineChange) => ask<Machine>(`/machines/${machine.id}`, { method: 'PATCH', body, revision: machine.revision }),
     onSuccess: (changed) => {
       applyEvent(client, { id: '', kind: 'machine', data: changed });
       announce(t('name.done', { name: changed.label }));
