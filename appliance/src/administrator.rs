@@ -18,8 +18,17 @@ pub fn create(name: &str, data: &DataArguments) -> Result<()> {
     Ok(())
 }
 
-/// Reads a password: twice and without echo from a terminal, else one line of standard input.
+/// Reads a new password: twice and without echo from a terminal, else one line of standard input.
 fn read_password() -> Result<String> {
+    read_hidden(true)
+}
+
+/// Reads a password that exists: once and without echo from a terminal, else one line of standard input.
+pub fn read_password_once() -> Result<String> {
+    read_hidden(false)
+}
+
+fn read_hidden(twice: bool) -> Result<String> {
     let input = std::io::stdin();
     if !input.is_terminal() {
         return read_line();
@@ -28,7 +37,10 @@ fn read_password() -> Result<String> {
     let mut quiet = settings.clone();
     quiet.local_flags.remove(LocalFlags::ECHO);
     tcsetattr(&input, SetArg::TCSAFLUSH, &quiet).context("the terminal's echo cannot be switched off")?;
-    let entered = prompt("Password: ").and_then(|first| Ok((first, prompt("Again: ")?)));
+    let entered = prompt("Password: ").and_then(|first| {
+        let second = if twice { prompt("Again: ")? } else { first.clone() };
+        Ok((first, second))
+    });
     tcsetattr(&input, SetArg::TCSAFLUSH, &settings)
         .context("the terminal's echo cannot be switched on again")?;
     let (first, second) = entered?;

@@ -4,6 +4,7 @@ mod administrator;
 mod boot_files;
 mod certificates;
 mod check;
+mod client;
 mod configuration;
 mod interface;
 mod listener;
@@ -11,7 +12,8 @@ mod records;
 mod serve;
 mod wiring;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use client::{AuditArguments, ClientCommand};
 use configuration::{BootFilesArguments, DataArguments, ServeArguments};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -46,12 +48,21 @@ enum Command {
     /// Who did what.
     #[command(subcommand)]
     Audit(AuditCommand),
+    #[command(flatten)]
+    Client(ClientCommand),
+    /// Print what a shell needs to complete this program's commands.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Subcommand)]
 enum AuditCommand {
     /// Check that nobody changed the audit behind the appliance's back; names the first row that does not follow.
     Verify(DataArguments),
+    /// List what was done, newest first, from a running appliance.
+    List(AuditArguments),
 }
 
 #[derive(Subcommand)]
@@ -82,11 +93,20 @@ fn main() -> ExitCode {
         Command::BootFiles(BootFilesCommand::Check(data)) => boot_files::check(&data),
         Command::Backup { to, data } => records::back_up(&data, &to),
         Command::Audit(AuditCommand::Verify(data)) => records::verify_audit(&data),
+        Command::Audit(AuditCommand::List(arguments)) => client::list_audit(&arguments),
+        Command::Client(command) => client::run(command),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "amorce", &mut std::io::stdout());
+            Ok(())
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("amorce: {error:#}");
+            if error.is::<client::Refused>() {
+                return ExitCode::from(3);
+            }
             if let Some(error) = error.downcast_ref::<catalog::Error>() {
                 eprintln!("amorce: what to do: {}", error.remedy());
             }

@@ -107,6 +107,14 @@ impl Administrator {
         self.call("PUT", path, Some(body))
     }
 
+    /// Changes something in part.
+    ///
+    /// # Errors
+    /// The appliance cannot be reached.
+    pub fn patch(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.call("PATCH", path, Some(body))
+    }
+
     /// The record of the machine with that adapter, if there is one.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod boot_entry;
 mod boot_ways;
 mod by_hand;
 mod capture_options;
+mod command_line;
 mod disks;
 mod interrupted;
 mod local;
@@ -227,6 +228,12 @@ pub const ALL: &[Scenario] = &[
         proves: "500 machines at once are answered within 50 ms and boot, before and after a flood of hostile packets; memory is bounded",
         daily: false,
         play: storm::play,
+    },
+    Scenario {
+        name: "command-line",
+        proves: "the commands of amorce against a running appliance: log in, list, restore, follow, take back, audit",
+        daily: true,
+        play: command_line::play,
     },
     Scenario {
         name: "stranger",
