@@ -4,13 +4,18 @@
 //! `RESOLVE_NO_SYMLINKS`), so no check of ours can be outwitted by a name.
 
 use nix::{
+    errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
     libc,
+    sys::sendfile::sendfile,
 };
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::{
+        fd::BorrowedFd,
+        unix::fs::{FileExt, OpenOptionsExt},
+    },
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -155,6 +160,15 @@ impl BootFile {
     /// `UnexpectedEof` if the file became shorter meanwhile.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.file.read_exact_at(buffer, offset)
+    }
+
+    /// Has the kernel send up to this many bytes from here to a socket. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The kernel's answer; nothing was sent.
+    pub fn send(&self, socket: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize, Errno> {
+        let mut offset = i64::try_from(offset).map_err(|_| Errno::EOVERFLOW)?;
+        sendfile(socket, &self.file, Some(&mut offset), len)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     script::{Scripts, Telling, is_token},
     tftp,
 };
+use nix::errno::Errno;
 use protocol::{
     MacAddr,
     boot::{BootFacts, BootPlan, LocalReason, LocalWay},
@@ -30,6 +31,7 @@ use protocol::{
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    os::fd::BorrowedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::net::TcpListener;
@@ -240,6 +242,14 @@ impl Content {
             }
             Self::File(file) => file.read_exact_at(buffer, offset),
             Self::Image(image) => image.read_exact_at(buffer, offset),
+        }
+    }
+
+    /// Has the kernel send up to this many bytes of a file; blocks on the disk. Says how many it took.
+    pub(crate) fn send(&self, socket: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize, Errno> {
+        match self {
+            Self::File(file) => file.send(socket, offset, len),
+            Self::Script(_) | Self::Image(_) => Err(Errno::EINVAL),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! A response body that reads its file piece by piece.
+//! A response body: a file is left to the connection's outbox, what we make ourselves is read piece by piece.
 
+use super::outbox::{Outbox, Piece};
 use crate::service::Content;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -17,6 +18,7 @@ const PIECE_LEN: u64 = 256 * 1024;
 /// Part of a content.
 pub(crate) struct ContentBody {
     content: Option<Arc<Content>>,
+    outbox: Outbox,
     offset: u64,
     left: u64,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
@@ -24,9 +26,10 @@ pub(crate) struct ContentBody {
 
 impl ContentBody {
     /// This part; the caller made sure that it lies inside.
-    pub(crate) fn part(content: Content, offset: u64, len: u64) -> Self {
+    pub(crate) fn part(content: Content, offset: u64, len: u64, outbox: &Outbox) -> Self {
         Self {
             content: Some(Arc::new(content)),
+            outbox: outbox.clone(),
             offset,
             left: len,
             reading: None,
@@ -37,6 +40,7 @@ impl ContentBody {
     pub(crate) fn empty() -> Self {
         Self {
             content: None,
+            outbox: Outbox::default(),
             offset: 0,
             left: 0,
             reading: None,
@@ -45,10 +49,10 @@ impl ContentBody {
 }
 
 impl Body for ContentBody {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Piece>>>> {
         if self.left == 0 {
             return Poll::Ready(None);
         }
@@ -56,12 +60,19 @@ impl Body for ContentBody {
             return Poll::Ready(None);
         };
         let offset = self.offset;
+        if let Content::File(_) = &*content
+            && let Ok(len) = usize::try_from(self.left)
+        {
+            self.left = 0;
+            let piece = self.outbox.put(content, offset, len);
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
         let len = self.left.min(PIECE_LEN);
         let reading = self.reading.get_or_insert_with(|| {
             tokio::task::spawn_blocking(move || {
                 let mut piece = vec![0; usize::try_from(len).map_err(io::Error::other)?];
                 content.read_exact_at(&mut piece, offset)?;
-                Ok(piece.into())
+                Ok(Bytes::from(piece))
             })
         });
         let piece = ready!(Pin::new(reading).poll(cx))
@@ -72,7 +83,7 @@ impl Body for ContentBody {
             Ok(piece) => {
                 self.offset += len;
                 self.left -= len;
-                Ok(Frame::data(piece))
+                Ok(Frame::data(Piece::Memory(piece)))
             }
             // The connection is cut: the length that was promised cannot be kept.
             Err(error) => {

@@ -9,5 +9,6 @@
 
 mod body;
 pub mod engine;
+mod outbox;
 pub(crate) mod server;
 mod stall;

@@ -3,6 +3,7 @@
 use super::{
     body::ContentBody,
     engine::{Part, Target, entity_tag, media_type},
+    outbox::{Outbox, Outlet},
     stall::StallLimited,
 };
 use crate::{
@@ -87,15 +88,25 @@ async fn serve_connection(
 ) -> Result<(), hyper::Error> {
     let _ = stream.set_nodelay(true);
     let server = stream.local_addr().ok().and_then(|local| ipv4(local.ip()));
+    let outbox = Outbox::default();
+    let outlet = match Outlet::new(stream, outbox.clone()) {
+        Ok(outlet) => outlet,
+        Err(error) => {
+            tracing::warn!(%error, %client, "cannot serve an HTTP connection");
+            return Ok(());
+        }
+    };
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, &request, ipv4(client.ip()), server).await) }
+        let (shared, outbox) = (Arc::clone(&shared), outbox.clone());
+        async move { Ok::<_, Infallible>(respond(&shared, &request, ipv4(client.ip()), server, &outbox).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_MAX_LEN)
-        .serve_connection(TokioIo::new(StallLimited::new(stream, STALL_TIME)), service);
+        // Pieces that stand for a file must come to the outlet as they are.
+        .writev(true)
+        .serve_connection(TokioIo::new(StallLimited::new(outlet, STALL_TIME)), service);
     let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => ended,
@@ -116,6 +127,7 @@ async fn respond(
     request: &Request<Incoming>,
     client: Option<Ipv4Addr>,
     server: Option<Ipv4Addr>,
+    outbox: &Outbox,
 ) -> Response<ContentBody> {
     let head_only = request.method() == Method::HEAD;
     let target = Target::parse(request.uri().path(), request.uri().query());
@@ -131,7 +143,7 @@ async fn respond(
             Some(Target::File(name)) => match shared.file(name.clone()).await {
                 Ok(file) => {
                     let tag = entity_tag(file.len(), file.modified());
-                    part_of(Content::File(file), request, media_type(&name), Some(tag))
+                    part_of(Content::File(file), request, media_type(&name), Some(tag), outbox)
                 }
                 Err(refusal) => refused(refusal),
             },
@@ -153,7 +165,7 @@ async fn respond(
                         match shared.machine_script(Loader::Ipxe, &facts, client, entry).await {
                             Ok(script) => {
                                 let mut script =
-                                    part_of(Content::Script(script), request, "text/plain", None);
+                                    part_of(Content::Script(script), request, "text/plain", None, outbox);
                                 script
                                     .headers_mut()
                                     .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -174,9 +186,13 @@ async fn respond(
                         }
                         let facts = shared.learned.facts(asked, server);
                         match shared.machine_image(&facts, client, head_only).await {
-                            Ok(image) => {
-                                part_of(Content::Image(image), request, "application/vnd.efi-img", None)
-                            }
+                            Ok(image) => part_of(
+                                Content::Image(image),
+                                request,
+                                "application/vnd.efi-img",
+                                None,
+                                outbox,
+                            ),
                             Err(refusal) => refused(refusal),
                         }
                     }
@@ -218,6 +234,7 @@ fn part_of(
     request: &Request<Incoming>,
     media_type: &'static str,
     tag: Option<String>,
+    outbox: &Outbox,
 ) -> Response<ContentBody> {
     let file_len = content.len();
     let field = |name: header::HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
@@ -244,7 +261,7 @@ fn part_of(
     // Said here and not left to the body: HEAD must say the same with an empty one.
     builder = builder.header(header::CONTENT_LENGTH, len);
     builder
-        .body(ContentBody::part(content, offset, len))
+        .body(ContentBody::part(content, offset, len, outbox))
         .unwrap_or_else(|_| {
             words(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -265,7 +282,12 @@ fn refused(refusal: Refusal) -> Response<ContentBody> {
 
 fn words(status: StatusCode, text: &'static str) -> Response<ContentBody> {
     let content = Content::Script(text.as_bytes().to_vec());
-    let mut response = Response::new(ContentBody::part(content, 0, text.len() as u64));
+    let mut response = Response::new(ContentBody::part(
+        content,
+        0,
+        text.len() as u64,
+        &Outbox::default(),
+    ));
     *response.status_mut() = status;
     response
         .headers_mut()

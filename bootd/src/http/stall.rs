@@ -9,20 +9,19 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
 /// A connection with a limit on how long a write may wait.
-pub(crate) struct StallLimited {
-    stream: TcpStream,
+pub(crate) struct StallLimited<S> {
+    stream: S,
     limit: Duration,
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl StallLimited {
+impl<S> StallLimited<S> {
     /// Watches a connection.
-    pub(crate) fn new(stream: TcpStream, limit: Duration) -> Self {
+    pub(crate) fn new(stream: S, limit: Duration) -> Self {
         Self {
             stream,
             limit,
@@ -46,7 +45,7 @@ impl StallLimited {
     }
 }
 
-impl AsyncRead for StallLimited {
+impl<S: AsyncRead + Unpin> AsyncRead for StallLimited<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -56,7 +55,7 @@ impl AsyncRead for StallLimited {
     }
 }
 
-impl AsyncWrite for StallLimited {
+impl<S: AsyncWrite + Unpin> AsyncWrite for StallLimited<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.watch(cx, written)

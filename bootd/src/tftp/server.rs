@@ -1,26 +1,28 @@
-//! Moves TFTP packets: one listener per interface, one task and one connected socket per transfer.
+//! Takes TFTP requests: one listener per interface; each transfer gets a connected socket and a thread.
 
 use super::{
-    engine::{Action, EndReason, Limits, Transfer, low_bits},
-    wire::{ClientPacket, ReadRequest, data_header, error, error_code},
+    engine::{Limits, Transfer},
+    sender::Sender,
+    wire::{ClientPacket, ReadRequest, error, error_code},
 };
 use crate::{
     event::{BootEvent, Happening},
     network::InterfaceSocket,
-    service::{Content, Refusal, Shared},
+    service::{Refusal, Shared},
 };
 use nix::sys::socket::{getsockopt, sockopt::IpMtu};
 use std::{
     collections::HashMap,
     io,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
-use tokio::{net::UdpSocket, time::sleep_until};
+use tokio::sync::oneshot;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Transfers at one time. A request beyond is not answered: the machine asks again by itself.
@@ -29,6 +31,8 @@ const MAX_TRANSFERS: usize = 512;
 const MAX_TRANSFERS_PER_ADDRESS: usize = 8;
 /// A packet of a client that begins nothing is short.
 const BUFFER_LEN: usize = 2048;
+/// What a transfer's thread needs is counted in kilobytes; its blocks are on the heap.
+const STACK_LEN: usize = 256 * 1024;
 /// A round-trip without the kernel's own knowledge of the network.
 const ETHERNET_MTU: u32 = 1500;
 
@@ -45,11 +49,11 @@ struct Running {
 
 /// What others know and decide of a transfer.
 #[derive(Clone, Debug, Default)]
-struct Marks {
+pub(super) struct Marks {
     /// The client has answered on the transfer's own port.
-    heard: Arc<AtomicBool>,
+    pub(super) heard: Arc<AtomicBool>,
     /// The client has begun another.
-    replaced: CancellationToken,
+    pub(super) replaced: CancellationToken,
 }
 
 /// Answers requests on one interface until told to stop.
@@ -150,7 +154,7 @@ async fn run(
     stop: &CancellationToken,
 ) {
     // A new port for each transfer, on the address that was asked: some loaders drop answers from another.
-    let socket = match connect(local, client).await {
+    let socket = match connect(local, client) {
         Ok(socket) => socket,
         Err(error) => {
             tracing::warn!(%error, %client, "cannot open a port for a TFTP transfer");
@@ -165,7 +169,7 @@ async fn run(
                 Refusal::NotFound => (error_code::NOT_FOUND, "no such file"),
                 Refusal::Failed => (error_code::UNDEFINED, "the file cannot be read"),
             };
-            let _ = socket.send(&error(code, why)).await;
+            let _ = socket.send(&error(code, why));
             tell_refused(shared, client, &request.file, why);
             return;
         }
@@ -176,15 +180,21 @@ async fn run(
         .unwrap_or(ETHERNET_MTU);
     let began = Instant::now();
     let (transfer, first) = Transfer::begin(&request.options, content.len(), Limits::for_mtu(mtu), began);
-    let mut sender = Sender {
-        socket,
-        content: Some(content),
-        chunk: Vec::new(),
-        chunk_offset: 0,
-        transfer,
-    };
-    let end = sender.drive(first, marks, stop).await;
-    let transfer = &sender.transfer;
+    let (ended, end) = oneshot::channel();
+    let (marks, stop) = (marks.clone(), stop.clone());
+    let spawned = thread::Builder::new()
+        .name("tftp".into())
+        .stack_size(STACK_LEN)
+        .spawn(move || {
+            let mut sender = Sender::new(socket, content, transfer);
+            let end = sender.drive(first, &marks, &stop);
+            let _ = ended.send((end, sender.into_transfer()));
+        });
+    if let Err(error) = spawned {
+        tracing::warn!(%error, %client, "cannot start a thread for a TFTP transfer");
+        return;
+    }
+    let Ok((end, transfer)) = end.await else { return };
     shared.decisions.observe(BootEvent {
         mac: shared.learned.mac_of(*client.ip()),
         address: Some(*client.ip()),
@@ -201,9 +211,11 @@ async fn run(
     });
 }
 
-async fn connect(local: Ipv4Addr, client: SocketAddrV4) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind(SocketAddr::from((local, 0))).await?;
-    socket.connect(client).await?;
+fn connect(local: Ipv4Addr, client: SocketAddrV4) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(SocketAddr::from((local, 0)))?;
+    socket.connect(client)?;
+    // A queue that stays full is as good as a datagram lost on the way.
+    socket.set_write_timeout(Some(Duration::from_secs(1)))?;
     Ok(socket)
 }
 
@@ -216,132 +228,6 @@ fn tell_refused(shared: &Shared, client: SocketAddrV4, file: &str, why: &'static
             why,
         },
     });
-}
-
-/// A transfer with its socket and its file.
-struct Sender {
-    socket: UdpSocket,
-    /// Away only while a thread reads from it.
-    content: Option<Content>,
-    /// A stretch of the file, read ahead.
-    chunk: Vec<u8>,
-    chunk_offset: u64,
-    transfer: Transfer,
-}
-
-/// The file is read in stretches of at least this length, so that a small block costs no trip to another thread.
-const CHUNK_LEN: u64 = 128 * 1024;
-
-impl Sender {
-    async fn drive(&mut self, first: Action, marks: &Marks, stop: &CancellationToken) -> EndReason {
-        let mut buffer = [0; BUFFER_LEN];
-        let mut action = first;
-        let alarm = sleep_until(self.transfer.deadline().into());
-        tokio::pin!(alarm);
-        loop {
-            if let Err(reason) = self.perform(action).await {
-                self.transfer.stop(reason);
-            }
-            if let Some(end) = self.transfer.end() {
-                return end.clone();
-            }
-            alarm.as_mut().reset(self.transfer.deadline().into());
-            action = tokio::select! {
-                biased;
-                received = self.socket.recv(&mut buffer) => match received {
-                    Ok(len) => {
-                        marks.heard.store(true, Ordering::Relaxed);
-                        ClientPacket::parse(&buffer[..len])
-                            .map_or(Action::Wait, |packet| self.transfer.on_packet(&packet, Instant::now()))
-                    }
-                    Err(error) => {
-                        self.transfer.stop(end_of(&error));
-                        Action::Wait
-                    }
-                },
-                () = &mut alarm => self.transfer.on_timeout(Instant::now()),
-                () = marks.replaced.cancelled() => {
-                    self.transfer.stop(EndReason::Replaced);
-                    Action::Wait
-                }
-                () = stop.cancelled() => {
-                    self.transfer.stop(EndReason::Stopped);
-                    let _ = self.socket.send(&error(error_code::UNDEFINED, "the server stops")).await;
-                    Action::Wait
-                }
-            };
-        }
-    }
-
-    async fn perform(&mut self, action: Action) -> Result<(), EndReason> {
-        match action {
-            Action::Wait => Ok(()),
-            Action::SendOptions(granted) => self.send(&granted.encode()).await,
-            Action::SendBlocks { first, count } => {
-                let mut packet = Vec::with_capacity(4 + usize::from(self.transfer.block_len()));
-                for block in first..first + u64::from(count) {
-                    let (offset, len) = self.transfer.block_range(block);
-                    if let Err(error) = self.load(offset, len).await {
-                        tracing::warn!(%error, "cannot read a boot file");
-                        let _ = self
-                            .socket
-                            .send(&self::error(error_code::UNDEFINED, "read error"))
-                            .await;
-                        return Err(EndReason::ReadError);
-                    }
-                    let start = usize::try_from(offset - self.chunk_offset).unwrap_or(usize::MAX);
-                    packet.clear();
-                    packet.extend(data_header(low_bits(block)));
-                    packet.extend_from_slice(
-                        self.chunk
-                            .get(start..start.saturating_add(len))
-                            .unwrap_or_default(),
-                    );
-                    self.send(&packet).await?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Makes sure that this stretch of the file is in memory.
-    async fn load(&mut self, offset: u64, len: usize) -> io::Result<()> {
-        let end = offset + len as u64;
-        if offset >= self.chunk_offset && end <= self.chunk_offset + self.chunk.len() as u64 {
-            return Ok(());
-        }
-        let wanted = CHUNK_LEN.max(len as u64).min(self.transfer.file_len() - offset);
-        let (Some(content), mut chunk) = (self.content.take(), std::mem::take(&mut self.chunk)) else {
-            return Err(io::Error::other("the file was lost by an earlier failure"));
-        };
-        // A disk may be slow; other transfers go on meanwhile.
-        let (content, chunk, result) = tokio::task::spawn_blocking(move || {
-            chunk.resize(usize::try_from(wanted).unwrap_or(0), 0);
-            let result = content.read_exact_at(&mut chunk, offset);
-            (content, chunk, result)
-        })
-        .await
-        .map_err(io::Error::other)?;
-        (self.content, self.chunk, self.chunk_offset) = (Some(content), chunk, offset);
-        result
-    }
-
-    async fn send(&self, bytes: &[u8]) -> Result<(), EndReason> {
-        match self.socket.send(bytes).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Err(EndReason::Unreachable),
-            // A full queue or a cable that was pulled: as if the datagram were lost on the way.
-            Err(_) => Ok(()),
-        }
-    }
-}
-
-fn end_of(error: &io::Error) -> EndReason {
-    if error.kind() == io::ErrorKind::ConnectionRefused {
-        EndReason::Unreachable
-    } else {
-        EndReason::Silence
-    }
 }
 
 #[cfg(test)]

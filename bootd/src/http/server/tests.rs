@@ -171,3 +171,60 @@ async fn noise_ends_only_its_own_connection() {
     drop(connection);
     services.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_asked_for_in_one_breath_come_in_their_order_also_to_a_slow_reader() {
+    let services = Running::start().await;
+    let content = |seed: u8, len: usize| -> Vec<u8> {
+        (0..len)
+            .map(|place| place.wrapping_mul(2_654_435_761).to_be_bytes()[4] ^ seed)
+            .collect()
+    };
+    // Longer than a thread's turn, than what the kernel keeps for a connection, and than a page.
+    let lengths = [("a", 17 << 20), ("b", 3), ("c", 5 << 20)];
+    for (seed, (name, len)) in (1..).zip(lengths) {
+        fs::write(services.boot_folder().join(name), content(seed, len)).unwrap();
+    }
+    let mut stream = TcpStream::connect(services.http).await.unwrap();
+    for (name, _) in lengths {
+        let words = format!("GET /boot/files/{name} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(words.as_bytes()).await.unwrap();
+    }
+    for (seed, (name, len)) in (1..).zip(lengths) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(head.starts_with(b"HTTP/1.1 200"), "{name}");
+        let mut body = vec![0; len];
+        stream.read_exact(&mut body).await.unwrap();
+        assert!(body == content(seed, len), "{name} is another's");
+    }
+    services.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_became_shorter_ends_the_connection_and_nothing_else() {
+    let services = Running::start().await;
+    let path = services.boot_folder().join("initrd");
+    fs::write(&path, vec![7; 64 << 20]).unwrap();
+    let mut stream = TcpStream::connect(services.http).await.unwrap();
+    stream
+        .write_all(b"GET /boot/files/initrd HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await
+        .unwrap();
+    stream.read_u8().await.unwrap();
+    fs::write(&path, vec![7; 10]).unwrap();
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(
+        rest.len() < 64 << 20,
+        "{} bytes of a file that has ten",
+        rest.len()
+    );
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "--max-time", "20"])
+        .arg(format!("http://{}/boot/files/initrd", services.http));
+    assert_eq!(curl.output().await.unwrap().stdout, vec![7; 10]);
+    services.stop().await;
+}
