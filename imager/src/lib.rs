@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod aligned;
 pub mod capture;
 pub mod confine;
 pub mod contents;

@@ -132,7 +132,7 @@ pub fn boot(network: &Network, machines: usize, scratch: &Path) -> Result<(Storm
     let address = |number: usize| Ipv4Addr::from(u32::from(CROWD) + u32::try_from(number).unwrap_or(0));
     let mut batch = String::new();
     for number in 1..=machines {
-        writeln!(batch, "address add {}/32 dev br0", address(number))?;
+        writeln!(batch, "address replace {}/32 dev br0", address(number))?;
     }
     let path = scratch.join("addresses");
     fs::write(&path, batch)?;

@@ -163,27 +163,31 @@ const LETTERS: [&str; 26] = [
 /// The same machine and disk with network boot off and on, until the disk's kernel runs.
 pub fn local_disk(stage: &mut Stage) -> Result<()> {
     let appliance = stage.start_appliance()?;
-    for (name, number, firmware) in [("bios", 1, Firmware::Bios), ("uefi", 2, Firmware::Uefi)] {
+    // Two names of each, or the second would find on its serial line what the first has said.
+    for (name, alone, number, firmware) in [
+        ("bios", "bios-alone", 1, Firmware::Bios),
+        ("uefi", "uefi-alone", 2, Firmware::Uefi),
+    ] {
         let disk = stage.master_disk(name, Table::Gpt)?;
-        let parts = |network_boot| {
+        let parts = |name, network_boot| {
             let mut parts = Parts::new(name, firmware, number).with_disk(Bus::Virtio, disk.clone());
             parts.network_boot = network_boot;
             parts
         };
-        let mut machine = stage.plug_in(parts(NetworkBoot::Off))?;
+        let mut machine = stage.plug_in(parts(alone, NetworkBoot::Off))?;
         let without = to_kernel(stage, &mut machine)?;
         drop(machine);
-        let mut machine = known(stage, parts(NetworkBoot::Pxe), true)?;
-        let seen = machine.console().text()?.len();
+        let mut machine = known(stage, parts(name, NetworkBoot::Pxe), true)?;
         let with = to_kernel(stage, &mut machine)?;
         let cost = with.saturating_sub(without);
-        let text = machine.console().text()?;
-        let said = &text[seen..];
+        let said = machine.console().text()?;
         let way = match firmware {
             Firmware::Bios => said.lines().find(|line| line.contains("Booting from Hard Disk")),
             _ => said.lines().find(|line| line.contains("Amorce: starting (hd")),
         };
-        let way = way.context("nothing says how the disk was started")?.trim();
+        let way = way.context("nothing says how the disk was started")?;
+        // What iPXE has painted over stands before it on the same line.
+        let way = way.rsplit('\u{8}').next().unwrap_or(way).trim();
         stage.say(&format!(
             "{name}: {:.1} s with network boot off, {:.1} s with it on: {:.1} s more; way to the disk: {}",
             without.as_secs_f64(),
