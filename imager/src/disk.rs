@@ -165,7 +165,7 @@ impl SourceDisk {
                 error
             })?;
         let medium = if kind.is_block_device() {
-            let medium = Medium::device(file, path)?;
+            let mut medium = Medium::device(file, path)?;
             medium.read_past_cache();
             medium
         } else if kind.is_file() {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod aligned;
 pub mod capture;
 pub mod confine;
 pub mod contents;

@@ -1,10 +1,12 @@
 //! An opened block device or image file: what a source and a target have in common.
 
 use crate::{
+    aligned::{ALIGNMENT, AlignedBuffer},
     device,
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
 };
+use nix::sys::statfs::FsType;
 use std::{
     fs::{File, OpenOptions},
     ops::Range,
@@ -25,10 +27,9 @@ pub(crate) struct Medium {
     pub(crate) regular: bool,
     /// The same, opened past the page cache, when it was first needed; `None` if that cannot be.
     uncached: OnceLock<Option<File>>,
+    /// Whether long reads go past the cache.
+    reads_past_cache: bool,
 }
-
-/// What reads past the page cache are aligned to in memory: enough for every sector size and DMA engine.
-const ALIGNMENT: usize = 4096;
 
 /// Shorter reads go through the cache: what reads structures comes back to the same pages.
 const UNCACHED_MIN: usize = 256 << 10;
@@ -48,6 +49,7 @@ impl Medium {
             sector_size,
             regular: false,
             uncached: OnceLock::new(),
+            reads_past_cache: false,
         })
     }
 
@@ -60,33 +62,62 @@ impl Medium {
             sector_size,
             regular: true,
             uncached: OnceLock::new(),
+            reads_past_cache: false,
         }
     }
 
     /// The medium past the page cache. What is open already is opened once more, whatever its path names by now.
-    fn uncached(&self) -> Option<&File> {
-        let open = || {
-            OpenOptions::new()
-                .read(true)
-                .custom_flags((nix::fcntl::OFlag::O_DIRECT | nix::fcntl::OFlag::O_CLOEXEC).bits())
-                .open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
-                .ok()
-        };
-        self.uncached.get_or_init(open).as_ref()
+    fn open_past_cache(&self, writable: bool) -> Option<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(writable)
+            .custom_flags((nix::fcntl::OFlag::O_DIRECT | nix::fcntl::OFlag::O_CLOEXEC).bits())
+            .open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+            .ok()
+    }
+
+    /// The medium past the page cache, if it is or can be opened so.
+    pub(crate) fn uncached(&self) -> Option<&File> {
+        self.uncached.get_or_init(|| self.open_past_cache(false)).as_ref()
     }
 
     /// Lets long reads of a device go past the page cache from now on, which would take more time for them than hashing does
-    /// (docs/adr/0015-reading-past-the-page-cache.md). Opens what that needs now: who reads may not be allowed to.
-    pub(crate) fn read_past_cache(&self) {
-        if !self.regular {
-            let _ = self.uncached();
+    /// (docs/adr/0015-past-the-page-cache.md). Opens what that needs now: who reads may not be allowed to.
+    pub(crate) fn read_past_cache(&mut self) {
+        self.reads_past_cache = !self.regular && self.uncached().is_some();
+    }
+
+    /// Opens the medium for reads and writes past the page cache, if that saves anything. Tells what these have to be
+    /// aligned to.
+    pub(crate) fn write_past_cache(&mut self) -> Option<u64> {
+        if self.regular && is_in_memory(&self.file) {
+            return None;
         }
+        let file = self.open_past_cache(true)?;
+        // What a file's filesystem takes is its blocks, whatever sectors the disk in it is said to have.
+        let block = if self.regular {
+            ALIGNMENT
+        } else {
+            self.sector_size as usize
+        };
+        if !ALIGNMENT.is_multiple_of(block) || self.size < ALIGNMENT as u64 {
+            return None;
+        }
+        let is_refused = file
+            .read_exact_at(AlignedBuffer::default().at_least(block), 0)
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::InvalidInput);
+        if is_refused {
+            return None;
+        }
+        self.uncached = OnceLock::from(Some(file));
+        self.reads_past_cache = true;
+        Some(block as u64)
     }
 
     /// The medium past the page cache for a read that is long and aligned, if that was prepared.
     fn uncached_for(&self, buffer: &[u8], offset: u64) -> Option<&File> {
         let sector = self.sector_size as usize;
-        let fits = !self.regular
+        let fits = self.reads_past_cache
             && buffer.len() >= UNCACHED_MIN
             && buffer.len().is_multiple_of(sector)
             && buffer.as_ptr().addr().is_multiple_of(sector)
@@ -140,9 +171,8 @@ impl ReadAt for Medium {
         let Some(uncached) = self.uncached().filter(|_| is_aligned) else {
             return self.read_exact_at(buffer, offset);
         };
-        let mut aligned = vec![0; buffer.len() + ALIGNMENT];
-        let start = aligned.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        let aligned = &mut aligned[start..start + buffer.len()];
+        let mut aligned = AlignedBuffer::default();
+        let aligned = aligned.at_least(buffer.len());
         match uncached.read_exact_at(aligned, offset) {
             Ok(()) => {
                 buffer.copy_from_slice(aligned);
@@ -166,4 +196,12 @@ impl ReadAt for Medium {
         }
         device::next_data(&self.file, offset, self.size)
     }
+}
+
+/// Whether a file lies in memory, where there is nothing behind the page cache.
+fn is_in_memory(file: &File) -> bool {
+    // linux/magic.h
+    const RAMFS_MAGIC: FsType = FsType(0x8584_58F6);
+    nix::sys::statfs::fstatfs(file)
+        .is_ok_and(|found| [nix::sys::statfs::TMPFS_MAGIC, RAMFS_MAGIC].contains(&found.filesystem_type()))
 }

@@ -5,7 +5,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     signature::SecretKey,
     store::{Store, folder::lock, memory::ForgetfulStorage},
-    target::Target,
+    target::{
+        Target,
+        pages::{Blocks, Pages},
+    },
 };
 use std::{
     ops::Range,
@@ -303,5 +306,73 @@ impl Target for RecordingDisk {
     }
     fn forget(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// A disk that is written past the page cache, as real ones are: in whole blocks, by one who owns whole pages.
+pub(crate) struct PagedDisk {
+    disk: RecordingDisk,
+    pages: Pages,
+    block: u64,
+}
+
+impl PagedDisk {
+    pub(crate) fn new(disk: RecordingDisk, block: u64) -> Self {
+        Self {
+            disk,
+            pages: Pages::default(),
+            block,
+        }
+    }
+}
+
+impl ReadAt for PagedDisk {
+    fn len(&self) -> u64 {
+        self.disk.size
+    }
+    fn sector_size(&self) -> u32 {
+        self.disk.sector_size
+    }
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.disk.read_exact_at(buffer, offset)
+    }
+}
+
+impl Target for PagedDisk {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.pages.write(self, bytes, offset)
+    }
+    fn zero_range(&self, range: Range<u64>) -> Result<()> {
+        self.pages.zero(self, range)
+    }
+    fn discard_range(&self, _range: Range<u64>) {}
+    fn flush(&self) -> Result<()> {
+        self.pages.write_out(self)?;
+        self.disk.flush()
+    }
+    fn forget(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Blocks for PagedDisk {
+    fn len(&self) -> u64 {
+        self.disk.size
+    }
+    fn block_len(&self) -> u64 {
+        self.block
+    }
+    fn write_blocks(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        assert!(offset.is_multiple_of(self.block) && (bytes.len() as u64).is_multiple_of(self.block));
+        self.disk.change(offset, bytes)
+    }
+    fn read_blocks(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.disk.read_exact_at(buffer, offset)
+    }
+    fn zero_blocks(&self, range: Range<u64>) -> Result<()> {
+        self.disk.zero_range(range)
+    }
+    fn write_end(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.disk.change(offset, bytes)
     }
 }

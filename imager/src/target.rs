@@ -1,12 +1,16 @@
 //! What is written to: a disk, a partition or an image file.
 
+pub(crate) mod pages;
+
 use crate::{
+    aligned::AlignedBuffer,
     device,
     disk::ReadAt,
     error::{Error, ErrorKind, Result},
     medium::Medium,
 };
 use nix::fcntl::{FallocateFlags, OFlag, PosixFadviseAdvice, fallocate, posix_fadvise};
+use pages::{Blocks, Pages};
 use std::{
     fs::{File, OpenOptions},
     ops::Range,
@@ -15,6 +19,9 @@ use std::{
 };
 
 /// Something that a master is put on, written at any offset by several threads at once.
+///
+/// Between two flushes nothing is written twice with different bytes, and what was written may be read as it was before:
+/// only a flush ends that.
 pub trait Target: ReadAt {
     /// Writes all bytes from `offset` on.
     ///
@@ -49,9 +56,12 @@ const PAGE: u64 = 64 << 10;
 /// Zeros written in one go.
 const ZEROS_LEN: u64 = 1 << 20;
 
-/// A block device or an image file, opened for a restore.
+/// A block device or an image file, opened for a restore. It is written past the page cache where that can be
+/// (docs/adr/0015-past-the-page-cache.md).
 pub struct TargetDisk {
     medium: Medium,
+    /// Who writes past the page cache, and what that has to be aligned to.
+    past_cache: Option<(Pages, u64)>,
 }
 
 impl Drop for TargetDisk {
@@ -110,9 +120,7 @@ impl TargetDisk {
             if device::is_read_only(&file, path)? {
                 return Err(read_only());
             }
-            return Ok(Self {
-                medium: Medium::device(file, path)?,
-            });
+            return Ok(Self::new(Medium::device(file, path)?));
         }
         if loop_device_of(path).is_some() {
             return Err(busy("attached to a loop device"));
@@ -132,9 +140,33 @@ impl TargetDisk {
                 }
             }
         }
-        Ok(Self {
-            medium: Medium::image(file, path, size, sector_size),
-        })
+        Ok(Self::new(Medium::image(file, path, size, sector_size)))
+    }
+
+    fn new(mut medium: Medium) -> Self {
+        let past_cache = medium.write_past_cache().map(|block| (Pages::default(), block));
+        Self { medium, past_cache }
+    }
+
+    /// Makes a range of a file a hole, if its filesystem can.
+    fn punch(&self, range: &Range<u64>) -> bool {
+        match (i64::try_from(range.start), i64::try_from(range.end - range.start)) {
+            (Ok(start), Ok(length)) => fallocate(
+                &self.medium.file,
+                FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
+                start,
+                length,
+            )
+            .is_ok(),
+            _ => false,
+        }
+    }
+
+    fn write_cached(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.medium
+            .file
+            .write_all_at(bytes, offset)
+            .map_err(|error| self.write_failed(&(offset..offset.saturating_add(bytes.len() as u64)), error))
     }
 
     /// Zeroes a range of a block device: whole pages by the device, what is left at both ends through the page cache.
@@ -200,10 +232,10 @@ impl Target for TargetDisk {
         if range.end > self.medium.size {
             return Err(self.write_failed(&range, std::io::Error::other("it reaches behind the end")));
         }
-        self.medium
-            .file
-            .write_all_at(bytes, offset)
-            .map_err(|error| self.write_failed(&range, error))
+        match &self.past_cache {
+            Some((pages, _)) => pages.write(self, bytes, offset),
+            None => self.write_cached(bytes, offset),
+        }
     }
 
     fn zero_range(&self, range: Range<u64>) -> Result<()> {
@@ -213,20 +245,13 @@ impl Target for TargetDisk {
         if range.end > self.medium.size {
             return Err(self.write_failed(&range, std::io::Error::other("it reaches behind the end")));
         }
+        if let Some((pages, _)) = &self.past_cache {
+            return pages.zero(self, range);
+        }
         if !self.medium.regular {
             return self.zero_device(range);
         }
-        let quick = match (i64::try_from(range.start), i64::try_from(range.end - range.start)) {
-            (Ok(start), Ok(length)) => fallocate(
-                &self.medium.file,
-                FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE,
-                start,
-                length,
-            )
-            .is_ok(),
-            _ => false,
-        };
-        if quick {
+        if self.punch(&range) {
             return Ok(());
         }
         self.write_zeros(range)
@@ -241,6 +266,19 @@ impl Target for TargetDisk {
     }
 
     fn flush(&self) -> Result<()> {
+        if let Some((pages, _)) = &self.past_cache {
+            pages.write_out(self)?;
+            if pages.is_lost() {
+                return Err(Error::new(
+                    ErrorKind::Write,
+                    format!(
+                        "not everything could be written to {}",
+                        self.medium.path.display()
+                    ),
+                )
+                .with_remedy("run the restore again when the cause is gone; it resumes with what lacks"));
+            }
+        }
         self.medium.file.sync_all().map_err(|error| {
             Error::caused(
                 ErrorKind::Write,
@@ -263,6 +301,57 @@ impl Target for TargetDisk {
         }
         posix_fadvise(&self.medium.file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)
             .map_err(|error| failed(error.into()))
+    }
+}
+
+impl Blocks for TargetDisk {
+    fn len(&self) -> u64 {
+        self.medium.size
+    }
+
+    fn block_len(&self) -> u64 {
+        self.past_cache.as_ref().map_or(pages::PAGE, |(_, block)| *block)
+    }
+
+    fn write_blocks(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let uncached = self.medium.uncached().unwrap_or(&self.medium.file);
+        match uncached.write_all_at(bytes, offset) {
+            // It wants more than it says. These blocks are in the cache then, and never written in both ways.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {
+                self.write_cached(bytes, offset)
+            }
+            Err(error) => Err(self.write_failed(&(offset..offset.saturating_add(bytes.len() as u64)), error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn read_blocks(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        self.medium.reread_exact_at(buffer, offset)
+    }
+
+    fn zero_blocks(&self, range: Range<u64>) -> Result<()> {
+        let is_done = match self.medium.regular {
+            true => self.punch(&range),
+            false => device::zero_out(&self.medium.file, range.clone()).is_ok(),
+        };
+        if is_done {
+            return Ok(());
+        }
+        let mut zeros = AlignedBuffer::default();
+        let zeros = zeros.at_least(usize::try_from((range.end - range.start).min(ZEROS_LEN)).unwrap_or(0));
+        let mut offset = range.start;
+        while offset < range.end {
+            let length = zeros
+                .len()
+                .min(usize::try_from(range.end - offset).unwrap_or(usize::MAX));
+            self.write_blocks(&zeros[..length], offset)?;
+            offset += length as u64;
+        }
+        Ok(())
+    }
+
+    fn write_end(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.write_cached(bytes, offset)
     }
 }
 
@@ -312,6 +401,62 @@ mod tests {
         drop(inherited);
     }
 
+    /// Disjoint pieces of any length, as a restore writes them: what several threads make of a file beneath which there
+    /// is a disk, and nothing that was in the cache before comes back.
+    #[test]
+    fn a_file_on_a_disk_has_what_several_threads_wrote_to_it() {
+        // Beside the program that runs: there a disk is more likely than where temporary files are.
+        let beside = std::env::current_exe().unwrap();
+        let folder = tempfile::tempdir_in(beside.parent().unwrap()).unwrap();
+        let path = folder.path().join("target");
+        let size = (3 << 20) + 777usize;
+        std::fs::write(&path, vec![7; size]).unwrap();
+        let target = TargetDisk::open(&path, 0, 512).unwrap();
+        let mut old = AlignedBuffer::default();
+        target.read_exact_at(old.at_least(size), 0).unwrap();
+        let expected: Vec<u8> = (0..size).map(|at| (at / 1000 % 251) as u8).collect();
+        let lengths = [512, 1024, 300_000, 3000, 70_000, 4096, 100_000, 5000];
+        let pieces: Vec<std::ops::Range<usize>> = lengths
+            .iter()
+            .cycle()
+            .scan(0, |at, length| {
+                let start = *at;
+                *at = (start + length).min(size);
+                (start < size).then_some(start..*at)
+            })
+            .collect();
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                let (pieces, expected, target) = (&pieces, &expected, &target);
+                scope.spawn(move || {
+                    for piece in pieces.iter().skip(thread).step_by(3) {
+                        // Somebody reads through the cache meanwhile.
+                        let _ = std::fs::read(&target.medium.path);
+                        target
+                            .write_all_at(&expected[piece.clone()], piece.start as u64)
+                            .unwrap();
+                    }
+                });
+            }
+        });
+        target.flush().unwrap();
+        assert!(std::fs::read(&path).unwrap() == expected);
+        target.forget().unwrap();
+        let there = old.at_least(size);
+        target.read_exact_at(there, 0).unwrap();
+        assert!(there == expected);
+        let zeros = 300..1_500_001u64;
+        target.zero_range(zeros.clone()).unwrap();
+        target.flush().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!((0..size).all(|at| bytes[at]
+            == if zeros.contains(&(at as u64)) {
+                0
+            } else {
+                expected[at]
+            }));
+    }
+
     #[test]
     fn zeroing_touches_nothing_beside_its_range() {
         let folder = tempfile::tempdir().unwrap();
@@ -319,7 +464,8 @@ mod tests {
         std::fs::write(&path, vec![7; 300_000]).unwrap();
         let target = TargetDisk::open(&path, 0, 512).unwrap();
         target.zero_range(512..200_000).unwrap();
-        target.write_zeros(250_000..250_001).unwrap();
+        target.zero_range(250_000..250_001).unwrap();
+        target.flush().unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let zero = |at: usize| (512..200_000).contains(&at) || at == 250_000;
         assert!(

@@ -58,6 +58,51 @@ const SCREENS = [
   { name: 'machines', scene: 'school', path: () => '/machines', ready: 'table', act: async (page) => {
     for (const row of [1, 2, 3]) await page.locator('tbody input[type=checkbox]').nth(row).check();
   } },
+  { name: 'dashboard', scene: 'school', path: () => '/', ready: '.amorce-chart' },
+  { name: 'dashboard-empty', scene: 'empty', path: () => '/', ready: '.amorce-first-steps .amorce-network' },
+  { name: 'machines-filtered', scene: 'large', path: () => '/machines?is=unnamed,nothing-bootable&firmware=uefi-secure-boot&sort=name', ready: 'table' },
+  { name: 'machines-large', scene: 'large', path: () => '/machines', ready: '.amorce-pager', act: async (page) => {
+    // A phone shows cards, and cards have no head.
+    const all = page.locator('thead input[type=checkbox]');
+    if (await all.isVisible()) await all.check();
+    else await page.locator('tbody input[type=checkbox]').first().check();
+    await page.locator('.amorce-bulk .pf-v6-c-menu-toggle').click();
+    await page.getByRole('menu').waitFor();
+  } },
+  { name: 'machines-naming', scene: 'school', path: () => '/machines', ready: 'table', act: async (page) => {
+    for (const row of [0, 1, 2]) await page.locator('tbody input[type=checkbox]').nth(row).check();
+    await page.locator('.amorce-bulk .pf-v6-c-menu-toggle').click();
+    await page.getByRole('menuitem').first().click();
+    await page.fill('#naming-pattern', 'Atelier-{nn}');
+    await page.getByText('Atelier-03').last().waitFor();
+  } },
+  { name: 'machines-ban', scene: 'school', path: () => '/machines', ready: 'table', act: async (page) => {
+    await page.locator('tbody input[type=checkbox]').nth(2).check();
+    await page.locator('.amorce-bulk .pf-v6-c-menu-toggle').click();
+    await page.getByRole('menuitem').nth(2).click();
+    await page.waitForSelector('[role=dialog]');
+  } },
+  { name: 'import', scene: 'school', path: () => '/machines/import', ready: '#import-file', act: async (page) => {
+    await page.setInputFiles('#import-file', { name: 'postes.csv', mimeType: 'text/csv', buffer: Buffer.from('Nom;Adresse MAC;Salle\nS205-01;54:bf:64:0c:00:01;S205\nS205-02;pas une adresse;S205\nS204-02;54:bf:64:0a:1c:03;S204\n') });
+    await page.waitForSelector('.amorce-figures');
+  } },
+  { name: 'machine-boots', scene: 'school', path: ({ world }) => `/machines/${world.machines[2]?.id}?tab=boots`, ready: '.amorce-timeline' },
+  { name: 'machine-history', scene: 'school', path: ({ world }) => `/machines/${world.machines[2]?.id}?tab=history`, ready: '.amorce-timeline' },
+  { name: 'machine-menu', scene: 'school', path: ({ world }) => `/machines/${world.machines[2]?.id}?tab=menu`, ready: '.amorce-screen li' },
+  { name: 'machine-merge', scene: 'school', path: ({ world }) => `/machines/${world.machines[2]?.id}`, ready: '.amorce-parts', act: async (page) => {
+    await page.locator('.amorce-heading .pf-v6-c-menu-toggle').click();
+    await page.getByRole('menuitem').nth(4).click();
+    await page.locator('.amorce-picker-list button').first().click();
+    await page.waitForSelector('.amorce-pair');
+  } },
+  { name: 'menus', scene: 'school', path: () => '/menus?place=p-s204', ready: '.amorce-screen li' },
+  { name: 'menus-entry', scene: 'school', path: () => '/menus?place=p-s204', ready: '.amorce-screen li', act: async (page) => {
+    await page.locator('.amorce-entry').nth(4).locator('button.pf-m-secondary').click();
+    await page.waitForSelector('#entry-label');
+  } },
+  { name: 'activity', scene: 'school', path: () => '/activity', ready: 'table', act: async (page) => {
+    await page.locator('td.pf-v6-c-table__toggle button').first().click();
+  } },
   { name: 'machine-name', scene: 'school', path: () => '/machines', ready: 'table', act: async (page) => {
     await page.locator('.amorce-name-button').first().click();
     await page.waitForSelector('#name-field');
@@ -104,7 +149,7 @@ try {
     if (wanted.length > 0 && !wanted.includes(screen.name)) continue;
     for (const language of ['fr', 'en']) {
       for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-        for (const [width, viewport] of Object.entries({ wide: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } })) {
+        for (const [width, viewport] of Object.entries({ wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } })) {
           if (variants !== undefined && !variants.includes(`${language}-${colorScheme}-${width}`)) continue;
           const appliance = await startAppliance({ scene: screen.scene, tick: 0, loggedIn: screen.loggedIn ?? true });
           if (screen.scene === 'school') workingSite(appliance);

@@ -2,6 +2,8 @@
 // content security policy, so that whatever the policy forbids is seen here and not at a customer's.
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { makeMenus, makePlaces, menuRoutes } from './menus.mjs';
+import { makeAudit, pageOf, recordRoutes, withoutContents } from './records.mjs';
 import { ago, makeWorld, newId } from './world.mjs';
 
 /** @typedef {import('../page/api/types').Job} Job */
@@ -110,6 +112,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
       if (machine !== undefined) machine.job ??= { id: detail.job.id, title: detail.job.title, state: row.state };
     }
     publish('job', detail.job);
+    audit.note('create', 'job', detail.job.id, null, { title: detail.job.title, machines: machines.length });
     return detail;
   };
 
@@ -157,6 +160,8 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
   /** @param {Answer} answer @param {number} status @param {string} code @param {string} title */
   const refuse = (answer, status, code, title) => send(answer, status, { code, title, remedy: 'see the list', status });
 
+  const audit = makeAudit(send);
+  const tools = { send, refuse, publish, note: audit.note };
   const person = () => ({ user: '0193a5c2-0000-7000-8000-000000000001', name: 'technicienne', permissions: [], language: world.settings.language, expires_at: ago(-3_600_000) });
 
   /** @type {[string, RegExp, (answer: Answer, match: string[], query: URLSearchParams, body: any, headers: import('node:http').IncomingHttpHeaders) => void][]} */
@@ -178,23 +183,9 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
       session = false;
       send(answer, 204);
     }],
-    ['GET', /^\/machines$/, (answer, _m, query) => {
-      const words = (query.get('q') ?? '').toLowerCase();
-      const items = world.machines.filter((each) => JSON.stringify([each.label, each.macs, each.facts.smbios]).toLowerCase().includes(words));
-      send(answer, 200, { items: items.map(withoutContents), next: null, total: items.length });
-    }],
-    ['GET', /^\/machines\/([^/]+)$/, (answer, [id]) => {
-      const found = world.machines.find((each) => each.id === id);
-      if (found === undefined) return refuse(answer, 404, 'not-found', `there is no machine ${id}`);
-      return send(answer, 200, found);
-    }],
-    ['PATCH', /^\/machines\/([^/]+)$/, (answer, [id], _q, body) => {
-      const found = world.machines.find((each) => each.id === id);
-      if (found === undefined) return refuse(answer, 404, 'not-found', `there is no machine ${id}`);
-      if (typeof body.name === 'string') Object.assign(found, body.name === '' ? { name: null, label: found.macs[0] } : { name: body.name, label: body.name });
-      publish('machine', withoutContents(found));
-      return send(answer, 200, found);
-    }],
+    ...recordRoutes(world, tools),
+    ...audit.routes,
+    ...menuRoutes(makePlaces(), makeMenus(), tools),
     ['GET', /^\/masters$/, (answer) => send(answer, 200, { items: world.masters })],
     ['DELETE', /^\/masters\/([^/]+)\/versions\/(\d+)$/, (answer, [name, version]) => {
       const found = world.masters.find((each) => each.name === decodeURIComponent(name ?? ''));
@@ -203,7 +194,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
       publish('master', found);
       return send(answer, 204);
     }],
-    ['GET', /^\/jobs$/, (answer) => send(answer, 200, { items: jobs.map(({ job }) => job), next: null, total: jobs.length })],
+    ['GET', /^\/jobs$/, (answer, _m, query) => send(answer, 200, pageOf(jobs.filter(({ job }) => (query.get('state') ?? job.state) === job.state).map(({ job }) => job), query))],
     ['POST', /^\/jobs$/, (answer, _m, _q, body, headers) => {
       const key = String(headers['idempotency-key'] ?? '');
       const known = jobs.find(({ job }) => job.id === created.get(key));
@@ -299,6 +290,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : port}`,
     code: CODE,
     world,
+    note: audit.note,
     jobs,
     calls,
     addJob,
@@ -324,9 +316,6 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     },
   };
 }
-
-/** @param {Machine} machine */
-const withoutContents = (machine) => ({ ...machine, facts: { ...machine.facts, disks: machine.facts.disks.map((disk) => ({ ...disk, contents: null })) } });
 
 /** @param {number} version */
 const result = (version) => ({ version, bytes_disk: 256e9, bytes_used: 31.4e9, bytes_read: 31.4e9, bytes_new: 2.1e9, bytes_stored: 0.9e9, bytes_sent: 14.2e9, bytes_written: 31.4e9, bytes_memory: 96_000_000, chunks: 31000, chunks_new: 2100, seconds: 341, notes: ['the backup partition table was moved to the end of the larger disk'] });

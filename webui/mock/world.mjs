@@ -70,7 +70,7 @@ export function disk(name, gb, more = {}) {
 
 /** @param {Partial<Machine> & { n: number, disks?: DiskFacts[], product?: string, warnings?: string[] }} wish @returns {Machine} */
 export function machine({ n, disks, product = 'OptiPlex 3060', ...more }) {
-  const mac = `54:bf:64:0a:1c:${n.toString(16).padStart(2, '0')}`;
+  const mac = n < 256 ? `54:bf:64:0a:1c:${n.toString(16).padStart(2, '0')}` : `54:bf:64:0b:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`;
   return {
     id: newId(),
     name: null,
@@ -124,9 +124,9 @@ function master(name, versions, gb) {
   };
 }
 
-/** A whole site. `scene`: `first-run` (no administrator), `empty` (nothing seen yet) or `school`. @param {string} scene */
+/** A whole site. `scene`: `first-run` (no administrator), `empty` (nothing seen yet), `school`, or `large`: ten thousand machines. @param {string} scene */
 export function makeWorld(scene) {
-  const school = scene === 'school';
+  const school = scene === 'school' || scene === 'large';
   /** @type {Machine[]} */
   const machines = school
     ? [
@@ -137,6 +137,9 @@ export function makeWorld(scene) {
         machine({ n: 22, name: 'Atelier-03', quarantined: true }),
       ]
     : [];
+  if (scene === 'large') {
+    for (let n = machines.length; n < 10_000; n += 1) machines.push(machine({ n, name: `E${String(Math.floor(n / 30)).padStart(3, '0')}-${String(n % 30).padStart(2, '0')}` }));
+  }
   const masters = school ? [master('Debian 12 salle info', [3, 2, 1], 240), master('Poste CDI', [1], 500)] : [];
   return { machines, masters, settings: { unknown_machines: /** @type {'inventory' | 'ignore'} */ ('inventory'), language: /** @type {'fr' | 'en'} */ ('fr') } };
 }

@@ -1,7 +1,7 @@
 /** The whole page: its providers and its places. */
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { lazy } from 'react';
-import { createBrowserRouter, Navigate, RouterProvider } from 'react-router';
+import { createBrowserRouter, RouterProvider } from 'react-router';
 import { ApiError } from './api/client';
 import { Entrance } from './entry/entrance';
 import { FirstRunPage } from './entry/first-run';
@@ -11,6 +11,10 @@ import { MachinesPage } from './machines/machines-page';
 import { NotFoundPage } from './layout/not-found';
 
 // What a person opens later comes later; the list of machines comes first.
+const DashboardPage = lazy(async () => ({ default: (await import('./dashboard/dashboard-page')).DashboardPage }));
+const ActivityPage = lazy(async () => ({ default: (await import('./activity/activity-page')).ActivityPage }));
+const ImportPage = lazy(async () => ({ default: (await import('./machines/import/import-page')).ImportPage }));
+const MenusPage = lazy(async () => ({ default: (await import('./menus/menus-page')).MenusPage }));
 const MachinePage = lazy(async () => ({ default: (await import('./machines/machine-page')).MachinePage }));
 const MastersPage = lazy(async () => ({ default: (await import('./masters/masters-page')).MastersPage }));
 const JobsPage = lazy(async () => ({ default: (await import('./jobs/jobs-page')).JobsPage }));
@@ -37,12 +41,15 @@ const router = createBrowserRouter([
     path: '/',
     Component: Entrance,
     children: [
-      { index: true, element: <Navigate to="/machines" replace /> },
+      { index: true, Component: DashboardPage },
       { path: 'machines', Component: MachinesPage },
+      { path: 'machines/import', Component: ImportPage },
       { path: 'machines/:id', Component: MachinePage },
       { path: 'masters', Component: MastersPage },
       { path: 'jobs', Component: JobsPage },
       { path: 'jobs/:id', Component: JobPage },
+      { path: 'menus', Component: MenusPage },
+      { path: 'activity', Component: ActivityPage },
       { path: 'settings', Component: SettingsPage },
       { path: 'capture', Component: CapturePage },
       { path: 'restore', Component: RestorePage },

@@ -1,6 +1,7 @@
 /** Where the page begins. */
 import '@patternfly/react-core/dist/styles/base.css';
 import './style.css';
+import './lists.css';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Application } from './application';

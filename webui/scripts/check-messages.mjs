@@ -33,12 +33,12 @@ for (const [key, text] of Object.entries(fr)) {
 }
 
 const sources = (await readdir(page, { recursive: true }))
-  .filter((name) => /\.tsx?$/.test(name) && !/language\/(fr|en)\.ts$|\.test\.tsx?$|schema\.d\.ts$/.test(name));
+  .filter((name) => /\.tsx?$/.test(name) && !/language\/(fr|en)(\.ts$|\/)|\.test\.tsx?$|schema\.d\.ts$/.test(name));
 const code = (await Promise.all(sources.map((name) => readFile(new URL(name, page), 'utf8')))).join('\n');
 const literals = new Set([...code.matchAll(/'([a-z]+(?:[.-][a-z-]+)+)'/g)].map((match) => match[1]));
 // `job.state.${state}` uses every key of that shape; the compiler checks that each exists.
 const shapes = [...code.matchAll(/`([a-z]+(?:[.-][a-z-]+)*\.)\$\{[^}]*\}((?:\.[a-z-]+)*)`/g)].map(
-  ([, head = '', tail = '']) => new RegExp(`^${head.replaceAll('.', '\\.')}[a-z0-9-]+${tail.replaceAll('.', '\\.')}$`),
+  ([, head = '', tail = '']) => new RegExp(`^${head.replaceAll('.', '\\.')}[a-z0-9_-]+${tail.replaceAll('.', '\\.')}$`),
 );
 for (const key of Object.keys(fr)) {
   if (!literals.has(key) && !shapes.some((shape) => shape.test(key))) faults.push(`${key} is used nowhere`);

@@ -1,14 +1,14 @@
 //! The buffers of a capture: a fixed number of them, given out and taken back, and frames that are made of their bytes.
 
-use crate::frame;
+use crate::{aligned::AlignedBuffer, frame};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use protocol::ChunkId;
 use std::{ops::Range, sync::Arc};
 
 /// A fixed number of buffers.
 pub(super) struct Arena {
-    empty: Receiver<Vec<u8>>,
-    back: Sender<Vec<u8>>,
+    empty: Receiver<AlignedBuffer>,
+    back: Sender<AlignedBuffer>,
 }
 
 impl Arena {
@@ -17,7 +17,7 @@ impl Arena {
         let (back, empty) = bounded(count);
         for _ in 0..count {
             // There is room for every one of them.
-            let _ = back.send(Vec::new());
+            let _ = back.send(AlignedBuffer::default());
         }
         Self { empty, back }
     }
@@ -26,44 +26,34 @@ impl Arena {
     pub(super) fn lease(&self) -> Lease {
         Lease {
             // We hold a sender ourselves, so the channel is never closed.
-            bytes: self.empty.recv().unwrap_or_default(),
-            start: 0,
+            buffer: self.empty.recv().unwrap_or_default(),
             back: self.back.clone(),
         }
     }
 }
 
-/// What the bytes of a buffer are aligned to in memory: a device writes past the page cache only to such places.
-const ALIGNMENT: usize = 4096;
-
 /// A buffer of an arena; it goes back when it is dropped.
 pub(super) struct Lease {
-    bytes: Vec<u8>,
-    /// Where the aligned bytes begin.
-    start: usize,
-    back: Sender<Vec<u8>>,
+    buffer: AlignedBuffer,
+    back: Sender<AlignedBuffer>,
 }
 
 impl Lease {
-    /// At least so many bytes, to be overwritten: an old buffer is not cleared, that would cost as much as reading it.
+    /// At least so many bytes, to be overwritten.
     pub(super) fn at_least(&mut self, length: usize) -> &mut [u8] {
-        if self.bytes.len() < length + ALIGNMENT {
-            self.bytes.resize(length + ALIGNMENT, 0);
-        }
-        self.start = self.bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        &mut self.bytes[self.start..self.start + length]
+        self.buffer.at_least(length)
     }
 
     /// All of its bytes.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..]
+        self.buffer.bytes()
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         // There is always room: it came from there. Nobody may be left to take it.
-        let _ = self.back.try_send(std::mem::take(&mut self.bytes));
+        let _ = self.back.try_send(std::mem::take(&mut self.buffer));
     }
 }
 
@@ -139,17 +129,6 @@ mod tests {
         content.keep();
         assert_eq!(arena.empty.len(), 1);
         assert_eq!(content.bytes(), b"234");
-    }
-
-    #[test]
-    fn buffers_are_aligned_however_long_they_grow() {
-        let mut lease = Arena::new(1).lease();
-        for length in [1, 4096, 100_000, 5 << 20] {
-            let bytes = lease.at_least(length);
-            assert_eq!((bytes.len(), bytes.as_ptr().align_offset(ALIGNMENT)), (length, 0));
-            bytes.fill(9);
-            assert!(lease.bytes()[..length].iter().all(|byte| *byte == 9));
-        }
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use super::{
     manifest::{Placed, Role},
 };
 use crate::{
+    aligned::AlignedBuffer,
     capture::cut::is_zero,
     error::{Error, ErrorKind, Result},
     progress::Phase,
@@ -151,7 +152,7 @@ impl Run<'_> {
                 let stretches = stretches.clone();
                 let (fail, stop, done) = (&fail, &stop, &done);
                 scope.spawn(move || {
-                    let mut buffer = Vec::new();
+                    let mut buffer = AlignedBuffer::default();
                     for stretch in stretches {
                         if stop.load(Ordering::Acquire) {
                             continue;
@@ -232,7 +233,7 @@ impl Run<'_> {
         &self,
         stretch: &Stretch,
         phase: Phase,
-        buffer: &mut Vec<u8>,
+        buffer: &mut AlignedBuffer,
         found: &(dyn Fn(usize, &Placed, bool) -> Result<()> + Sync),
     ) -> Result<()> {
         // A sector that cannot be read differs: most disks find another one for it once it is written, and reading back
@@ -267,7 +268,7 @@ impl Run<'_> {
                     .try_for_each(|entry| found(stretch.segment, entry, false))?;
                 continue;
             }
-            buffer.resize(usize::try_from(length).unwrap_or(0), 0);
+            let buffer = buffer.at_least(usize::try_from(length).unwrap_or(0));
             match self.target.read_exact_at(buffer, start) {
                 Err(error) if differs(&error) => {
                     run.iter()
@@ -277,7 +278,7 @@ impl Run<'_> {
                 answer => answer?,
             }
             self.counters.bytes_read.fetch_add(length, Ordering::Relaxed);
-            let mut rest = buffer.as_slice();
+            let mut rest = &*buffer;
             for entry in run {
                 let (bytes, after) = rest.split_at(usize::try_from(entry.length).unwrap_or(0));
                 rest = after;
@@ -293,17 +294,18 @@ impl Run<'_> {
     fn is_zero_on_target(&self, entry: &Placed) -> Result<bool> {
         let end = entry.offset.saturating_add(entry.length);
         let mut offset = entry.offset;
-        let mut buffer = Vec::new();
+        let mut buffer = AlignedBuffer::default();
+        let mut wanted_most = 64 << 10;
         while let Some(data) = self.target.next_data(offset).filter(|data| data.start < end) {
             offset = offset.max(data.start);
             let data_end = data.end.min(end);
             while offset < data_end {
                 // Read small first: what is not zero mostly shows at once.
-                let wanted = (data_end - offset).min(if buffer.is_empty() { 64 << 10 } else { READ_LEN });
-                buffer.resize(usize::try_from(wanted).unwrap_or(0), 0);
-                self.target.read_exact_at(&mut buffer, offset)?;
+                let wanted = (data_end - offset).min(std::mem::replace(&mut wanted_most, READ_LEN));
+                let buffer = buffer.at_least(usize::try_from(wanted).unwrap_or(0));
+                self.target.read_exact_at(buffer, offset)?;
                 self.counters.bytes_read.fetch_add(wanted, Ordering::Relaxed);
-                if !is_zero(&buffer) {
+                if !is_zero(buffer) {
                     return Ok(false);
                 }
                 offset += wanted;

@@ -14,6 +14,7 @@ use super::{
     manifest::{Placed, Role},
 };
 use crate::{
+    aligned::AlignedBuffer,
     capture::{
         cut::{self, Piece},
         plan::{How, Plan, Span, UNIT_LEN},
@@ -162,7 +163,7 @@ impl Run<'_> {
         std::thread::scope(|scope| {
             for _ in 0..self.workers {
                 scope.spawn(|| {
-                    let mut buffer = Vec::new();
+                    let mut buffer = AlignedBuffer::default();
                     loop {
                         let so_far = read.load(Ordering::Relaxed);
                         let useless = so_far > PATIENCE && of_use.load(Ordering::Relaxed) < so_far / USE_MIN;
@@ -174,12 +175,12 @@ impl Run<'_> {
                             return;
                         }
                         for span in batch {
-                            buffer.resize(usize::try_from(span.length).unwrap_or(0), 0);
-                            if target.read_exact_at(&mut buffer, span.offset).is_err() {
+                            let buffer = buffer.at_least(usize::try_from(span.length).unwrap_or(0));
+                            if target.read_exact_at(buffer, span.offset).is_err() {
                                 continue;
                             }
                             read.fetch_add(span.length, Ordering::Relaxed);
-                            for piece in pieces(span.how, &buffer) {
+                            for piece in pieces(span.how, buffer) {
                                 let id = ChunkId(*blake3::hash(&buffer[piece.clone()]).as_bytes());
                                 if wanted.contains_key(&id) {
                                     of_use.fetch_add(piece.len() as u64, Ordering::Relaxed);
@@ -231,19 +232,19 @@ impl Run<'_> {
 
     /// Copies what was found, after tables and heads are gone. What is not there any more is left to be fetched.
     pub(super) fn copy_moved(&self, moves: &Moves) -> Result<()> {
-        let mut buffer = Vec::new();
+        let mut buffer = AlignedBuffer::default();
         for one in &moves.0 {
             self.progress.check_cancelled()?;
-            buffer.resize(usize::try_from(one.length).unwrap_or(0), 0);
-            let is_there = self.target.read_exact_at(&mut buffer, one.from).is_ok()
-                && blake3::hash(&buffer).as_bytes() == &one.id.0;
+            let buffer = buffer.at_least(usize::try_from(one.length).unwrap_or(0));
+            let is_there = self.target.read_exact_at(buffer, one.from).is_ok()
+                && blake3::hash(buffer).as_bytes() == &one.id.0;
             self.counters.bytes_read.fetch_add(one.length, Ordering::Relaxed);
             for (segment, place) in &one.to {
                 if !is_there {
                     self.moved.clear(*segment, place.index);
                     continue;
                 }
-                self.target.write_all_at(&buffer, place.offset)?;
+                self.target.write_all_at(buffer, place.offset)?;
                 self.counters
                     .bytes_copied
                     .fetch_add(place.length, Ordering::Relaxed);

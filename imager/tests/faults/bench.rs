@@ -11,12 +11,12 @@ use std::{
     ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
     },
-    thread::JoinHandle,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -24,12 +24,60 @@ pub const MIB: u64 = 1 << 20;
 
 fn try_run(program: &str, arguments: &[&str]) -> Output {
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    Command::new(program)
-        .args(arguments)
-        .env("PATH", path)
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap_or_else(|error| panic!("{program} cannot be run ({error}); cargo xtask setup installs it"))
+    finish(
+        Command::new(program)
+            .args(arguments)
+            .env("PATH", path)
+            .env("LC_ALL", "C"),
+    )
+}
+
+/// No command of these tests takes as long, even on a machine that is busy with others.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Runs a command to its end. One that hangs, in the kernel too, where nothing ends it, fails its test and says where.
+#[track_caller]
+fn finish(command: &mut Command) -> Output {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} cannot be run ({error}); cargo xtask setup installs it"));
+    let process = child.id();
+    let (sender, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = sender.send(child.wait_with_output());
+    });
+    match ended.recv_timeout(PATIENCE) {
+        Ok(output) => output.unwrap(),
+        Err(_) => panic!("{command:?} hangs:\n{}", whereabouts(process)),
+    }
+}
+
+/// Where each thread of a process is in the kernel.
+fn whereabouts(process: u32) -> String {
+    let mut text = String::new();
+    for thread in fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        for file in ["comm", "wchan", "stack"] {
+            text += &fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// What serves a disk must not wait for memory until that disk has taken what is to be written: the kernel then looks for
+/// memory elsewhere (prctl(2), PR_SET_IO_FLUSHER). Not every container may say so.
+fn become_part_of_a_disk() {
+    const PR_SET_IO_FLUSHER: nix::libc::c_int = 57;
+    #[expect(unsafe_code, reason = "only this system call says it")]
+    // SAFETY: it takes numbers and changes how memory is found for this thread and those that it starts.
+    let _ = unsafe { nix::libc::prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0) };
 }
 
 /// Runs a tool; it must succeed. Returns its standard output.
@@ -48,11 +96,11 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
 /// Runs the command with `--json`: its exit code and its object.
 #[track_caller]
 pub fn imager(words: &[&str]) -> (i32, serde_json::Value) {
-    let output = Command::new(env!("CARGO_BIN_EXE_imager"))
-        .args(words)
-        .arg("--json")
-        .output()
-        .unwrap();
+    let output = finish(
+        Command::new(env!("CARGO_BIN_EXE_imager"))
+            .args(words)
+            .arg("--json"),
+    );
     let answer = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", String::from_utf8_lossy(&output.stderr)));
     (output.status.code().unwrap(), answer)
@@ -110,7 +158,6 @@ pub struct FailingDevice {
     pub path: PathBuf,
     pub faults: Arc<Faults>,
     unmounter: SessionUnmounter,
-    serving: Option<JoinHandle<()>>,
     _folder: tempfile::TempDir,
 }
 
@@ -127,7 +174,8 @@ impl FailingDevice {
         config.mount_options = vec![MountOption::FSName("failing".to_owned())];
         let mut session = Session::new(served, folder.path(), &config).unwrap();
         let unmounter = session.unmount_callable();
-        let serving = std::thread::spawn(move || {
+        std::thread::spawn(move || {
+            become_part_of_a_disk();
             let _ = session.run();
         });
         let disk = folder.path().join("disk");
@@ -137,7 +185,6 @@ impl FailingDevice {
             path,
             faults,
             unmounter,
-            serving: Some(serving),
             _folder: folder,
         }
     }
@@ -150,12 +197,9 @@ impl FailingDevice {
 impl Drop for FailingDevice {
     fn drop(&mut self) {
         try_run("losetup", &["--detach", text(&self.path)]);
-        // Whatever still holds the device keeps it mounted; then it ends with the test's process.
-        if self.unmounter.unmount().is_ok()
-            && let Some(serving) = self.serving.take()
-        {
-            let _ = serving.join();
-        }
+        // Whatever still holds the device keeps it mounted. The thread that serves it is not waited for: a copy of the mount
+        // in somebody else's mount namespace, or somebody else who looks at the loop device just now, would keep it.
+        let _ = self.unmounter.unmount();
     }
 }
 

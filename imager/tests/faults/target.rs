@@ -1,6 +1,6 @@
 //! Targets that fail or go away while a master is put on them.
 
-use crate::bench::{FailingDevice, MIB, done, failed, noise, scratch, text};
+use crate::bench::{FailingDevice, MIB, done, failed, noise, run, scratch, text};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -98,4 +98,85 @@ fn a_sector_of_the_target_that_cannot_be_read_is_written_and_read_back() {
     done(&restore);
     drop(device);
     assert!(fs::read(&target).unwrap() == master);
+}
+
+/// A loop device of the kernel over a file, with sectors of 4096 bytes.
+struct LargeSectors(PathBuf);
+
+impl Drop for LargeSectors {
+    fn drop(&mut self) {
+        run("losetup", &["--detach", text(&self.0)]);
+    }
+}
+
+/// What was put back on a device is on it and not only in the cache before it: its file has it.
+#[test]
+fn a_device_with_large_sectors_gets_runs_that_begin_and_end_within_them() {
+    let folder = scratch();
+    let (store, image, target) = (
+        folder.path().join("store"),
+        folder.path().join("master.img"),
+        folder.path().join("target.img"),
+    );
+    let attach = |file: &Path| {
+        let words = ["--find", "--show", "--sector-size", "4096", text(file)];
+        LargeSectors(run("losetup", &words).trim().into())
+    };
+    // A filesystem whose metadata is cut at every KiB, with zeros between.
+    fs::File::create(&image).unwrap().set_len(SIZE).unwrap();
+    run("mke2fs", &["-q", "-F", "-t", "ext4", "-b", "4096", text(&image)]);
+    let files = folder.path().join("files");
+    fs::create_dir(&files).unwrap();
+    for number in 0..40u8 {
+        fs::write(
+            files.join(format!("file-{number}")),
+            noise(number, u64::from(number) * 9_001),
+        )
+        .unwrap();
+    }
+    run(
+        "mke2fs",
+        &[
+            "-q",
+            "-F",
+            "-t",
+            "ext4",
+            "-b",
+            "4096",
+            "-d",
+            text(&files),
+            text(&image),
+        ],
+    );
+    let mut other = noise(77, SIZE);
+    other[1024 + 56..1024 + 58].fill(0);
+    fs::write(&target, other).unwrap();
+    done(&["init", text(&store)]);
+    let disk = attach(&image);
+    done(&["capture", text(&disk.0), "--store", text(&store), "--name", "m"]);
+    drop(disk);
+    let device = attach(&target);
+    let restored = done(&["restore", "m", text(&device.0), "--store", text(&store)]);
+    assert!(restored["bytes_written"].as_u64().unwrap() > MIB, "{restored}");
+    run("e2fsck", &["-fn", text(&device.0)]);
+    drop(device);
+    run("e2fsck", &["-fn", text(&target)]);
+    // It holds the master, to the last byte that the master has.
+    let device = attach(&target);
+    let again = done(&["restore", "m", text(&device.0), "--store", text(&store)]);
+    assert_eq!(again["bytes_written"], 0, "{again}");
+    // One KiB of it differs: what lies beside it in its sector stays.
+    let mut bytes = fs::read(&target).unwrap();
+    drop(device);
+    let expected = bytes.clone();
+    let within = bytes.len() / 2;
+    bytes[1024..1100].fill(0xEE);
+    bytes[within] ^= 1;
+    fs::write(&target, &bytes).unwrap();
+    let device = attach(&target);
+    done(&["restore", "m", text(&device.0), "--store", text(&store)]);
+    drop(device);
+    run("e2fsck", &["-fn", text(&target)]);
+    let there = fs::read(&target).unwrap();
+    assert!(there[..64 << 10] == expected[..64 << 10]);
 }

@@ -20,20 +20,20 @@ const event = (kind: string, data: unknown) => ({ id: '1', kind, data });
 const page = <Item,>(items: Item[]) => ({ pages: [{ items, next: null, total: items.length }], pageParams: [''] });
 
 test('a changed machine changes where it stands in the list, and its disks’ contents stay known', () => {
-  client.setQueryData(machinesQuery('').queryKey, page([other, machine]));
+  client.setQueryData(machinesQuery({}).queryKey, page([other, machine]));
   client.setQueryData(machineQuery(machine.id).queryKey, machine);
   const bare = { ...machine, label: 'S204-07', facts: { ...machine.facts, disks: machine.facts.disks.map((disk) => ({ ...disk, contents: null })) } };
   applyEvent(client, event('machine', bare));
-  expect(client.getQueryData(machinesQuery('').queryKey)?.pages[0]?.items.map((each) => each.label)).toEqual([other.label, 'S204-07']);
+  expect(client.getQueryData(machinesQuery({}).queryKey)?.pages[0]?.items.map((each) => each.label)).toEqual([other.label, 'S204-07']);
   const shown = client.getQueryData(machineQuery(machine.id).queryKey);
   expect(shown?.label).toBe('S204-07');
   expect(shown?.facts.disks[0]?.contents).toBe(machine.facts.disks[0]?.contents);
 });
 
 test('a machine that no list shows makes the lists ask again', () => {
-  client.setQueryData(machinesQuery('').queryKey, page([other]));
+  client.setQueryData(machinesQuery({}).queryKey, page([other]));
   applyEvent(client, event('machine', machine));
-  expect(client.getQueryState(machinesQuery('').queryKey)?.isInvalidated).toBe(true);
+  expect(client.getQueryState(machinesQuery({}).queryKey)?.isInvalidated).toBe(true);
 });
 
 test('a changed job changes in the list and on its page; a filtered list asks again', () => {

@@ -1,7 +1,7 @@
 /** Live events into the query cache: what is shown changes where it stands, and nothing polls. */
 import type { InfiniteData, QueryClient } from '@tanstack/react-query';
 import type { LiveEvent } from './event-stream';
-import { jobQuery, machineQuery, mastersQuery, settingsQuery } from './queries';
+import { jobQuery, machineQuery, mastersQuery, recentJobsQuery, settingsQuery } from './queries';
 import type { Job, JobDetail, JobMachine, JobPage, Machine, MachinePage, Settings } from './types';
 
 type Patch = (client: QueryClient, data: never) => void;
@@ -56,6 +56,8 @@ function patchMachine(client: QueryClient, machine: Machine): void {
   client.setQueryData(machineQuery(machine.id).queryKey, (old) => (old === undefined ? undefined : keepContents(old, machine)));
   void client.invalidateQueries({ queryKey: machineQuery(machine.id).queryKey });
   patchLists<Machine, MachinePage>(client, 'machines', machine);
+  for (const list of ['boots', 'history']) void client.invalidateQueries({ queryKey: [list, machine.id] });
+  void client.invalidateQueries({ queryKey: ['machine-count'] });
 }
 
 function keepContents(old: Machine, next: Machine): Machine {
@@ -69,6 +71,7 @@ function keepContents(old: Machine, next: Machine): Machine {
 function patchJob(client: QueryClient, job: Job): void {
   client.setQueryData(jobQuery(job.id).queryKey, (old) => (old === undefined ? undefined : { ...old, job }));
   patchLists<Job, JobPage>(client, 'jobs', job);
+  void client.invalidateQueries({ queryKey: recentJobsQuery.queryKey });
 }
 
 function patchLists<Item extends { id: string }, Page extends { items: Item[] }>(

@@ -2,26 +2,31 @@
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { ask } from './client';
 import type {
+  AuditPage,
   Evidence,
+  HistoryPage,
   JobDetail,
   JobPage,
   JobState,
   Machine,
+  MachineBoots,
   MachinePage,
   MasterList,
+  PlaceList,
   Server,
   Session,
   Settings,
   Setup,
+  WholeMenu,
 } from './types';
 
 /** Rows of a list that are asked for at once. */
 export const PAGE_SIZE = 50;
 
-function pagePath(path: string, after: string, filters: Record<string, string>): string {
+function pagePath(path: string, after: string, filters: Partial<Record<string, string>>): string {
   const words = new URLSearchParams({ limit: String(PAGE_SIZE) });
   if (after !== '') words.set('after', after);
-  for (const [name, value] of Object.entries(filters)) if (value !== '') words.set(name, value);
+  for (const [name, value] of Object.entries(filters)) if (value !== undefined && value !== '') words.set(name, value);
   return `${path}?${words}`;
 }
 
@@ -38,11 +43,20 @@ export const sessionQuery = queryOptions({
   retry: false,
 });
 
-/** Machines, newest first, by a search. */
-export const machinesQuery = (search: string) =>
+/** What a list of machines is narrowed by, in the API's own words; empty: not at all. */
+export type MachineFilters = Partial<Record<'q' | 'is' | 'firmware' | 'seen_before' | 'seen_after' | 'sort', string>>;
+
+/** The filters in one word, the same for the same filters: their place in the cache. */
+export function filterWords(filters: Partial<Record<string, string>>): string {
+  const said = Object.entries(filters).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]]));
+  return new URLSearchParams(said.sort()).toString();
+}
+
+/** Machines, newest first unless the filters say another order. */
+export const machinesQuery = (filters: MachineFilters) =>
   infiniteQueryOptions({
-    queryKey: ['machines', search],
-    queryFn: ({ signal, pageParam }) => ask<MachinePage>(pagePath('/machines', pageParam, { q: search }), { signal }),
+    queryKey: ['machines', filterWords(filters)],
+    queryFn: ({ signal, pageParam }) => ask<MachinePage>(pagePath('/machines', pageParam, filters), { signal }),
     initialPageParam: '',
     getNextPageParam: (page) => page.next ?? undefined,
   });
@@ -52,6 +66,64 @@ export const machineQuery = (id: string) =>
   queryOptions({
     queryKey: ['machine', id],
     queryFn: ({ signal }) => ask<Machine>(`/machines/${encodeURIComponent(id)}`, { signal }),
+  });
+
+/** How many machines the filters leave, and nothing else of them. */
+export const machineCountQuery = (filters: MachineFilters) =>
+  queryOptions({
+    queryKey: ['machine-count', filterWords(filters)],
+    queryFn: async ({ signal }) => (await ask<MachinePage>(`/machines?limit=1&${filterWords(filters)}`, { signal })).total,
+  });
+
+/** How a machine's last boots went. */
+export const bootsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['boots', id],
+    queryFn: ({ signal }) => ask<MachineBoots>(`/machines/${encodeURIComponent(id)}/boots`, { signal }),
+  });
+
+/** What became of a machine's record, newest first. */
+export const historyQuery = (id: string) =>
+  infiniteQueryOptions({
+    queryKey: ['history', id],
+    queryFn: ({ signal, pageParam }) =>
+      ask<HistoryPage>(pagePath(`/machines/${encodeURIComponent(id)}/history`, pageParam, {}), { signal }),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next ?? undefined,
+  });
+
+/** What the audit is narrowed by. */
+export type AuditFilters = Partial<Record<'q' | 'from' | 'to' | 'actor' | 'object' | 'object_id' | 'verb', string>>;
+
+/** Who did what, newest first. */
+export const auditQuery = (filters: AuditFilters) =>
+  infiniteQueryOptions({
+    queryKey: ['audit', filterWords(filters)],
+    queryFn: ({ signal, pageParam }) => ask<AuditPage>(pagePath('/audit', pageParam, filters), { signal }),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next ?? undefined,
+  });
+
+/** All places and groups. */
+export const placesQuery = queryOptions({
+  queryKey: ['places'],
+  queryFn: ({ signal }) => ask<PlaceList>('/places', { signal }),
+});
+
+/** Who decides a menu: a place or group, or a machine. */
+export interface MenuOwner {
+  kind: 'place' | 'machine';
+  id: string;
+}
+
+/** Where the menu of an owner stands. */
+export const menuPath = ({ kind, id }: MenuOwner) => `/${kind === 'place' ? 'places' : 'machines'}/${encodeURIComponent(id)}/menu`;
+
+/** What an owner decides of the boot menu, and what comes of it. */
+export const menuQuery = (owner: MenuOwner) =>
+  queryOptions({
+    queryKey: ['menu', owner.kind, owner.id],
+    queryFn: ({ signal }) => ask<WholeMenu>(menuPath(owner), { signal }),
   });
 
 /** All masters. */
@@ -68,6 +140,12 @@ export const jobsQuery = (state: JobState | '') =>
     initialPageParam: '',
     getNextPageParam: (page) => page.next ?? undefined,
   });
+
+/** The newest jobs, as many as the API gives at once. */
+export const recentJobsQuery = queryOptions({
+  queryKey: ['jobs-recent'],
+  queryFn: ({ signal }) => ask<JobPage>('/jobs?limit=200', { signal }),
+});
 
 /** One job with its machines. */
 export const jobQuery = (id: string) =>

@@ -4,7 +4,7 @@ import { placeAfter } from './log-in';
 
 test('after logging in nobody is sent to another site', () => {
   for (const next of ['https://elsewhere.example', '//elsewhere.example', '/\\elsewhere.example', 'javascript:alert(1)', '', null]) {
-    expect(placeAfter(next)).toBe('/machines');
+    expect(placeAfter(next)).toBe('/');
   }
   expect(placeAfter('/jobs/1?x=2')).toBe('/jobs/1?x=2');
 });

@@ -76,5 +76,5 @@ export function LogInPage() {
 
 /** Where to go after logging in: only ever a place of this page. */
 export function placeAfter(next: string | null): string {
-  return next !== null && /^\/(?![/\\])/.test(next) ? next : '/machines';
+  return next !== null && /^\/(?![/\\])/.test(next) ? next : '/';
 }

@@ -18,7 +18,7 @@ interface Props {
 export function MachinePicker({ taken, onTake }: Props) {
   const { t, format } = useLanguage();
   const [search, setSearch] = useState('');
-  const list = useInfiniteQuery(machinesQuery(search.trim()));
+  const list = useInfiniteQuery(machinesQuery({ q: search.trim() }));
   const machines = (list.data?.pages ?? []).flatMap((page) => page.items).filter((machine) => !taken.includes(machine.id));
   return (
     <div className="amorce-picker">

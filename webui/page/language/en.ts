@@ -1,7 +1,11 @@
+import { machines } from './en/machines';
+import { site } from './en/site';
 import type { MessageKey } from './language';
 
 /** The page's words in English, under the keys of fr.ts. */
 export const en: Record<MessageKey, string> = {
+  ...machines,
+  ...site,
   // Said everywhere
   'action.cancel': 'Cancel',
   'action.capture': 'Capture',

@@ -69,3 +69,15 @@ export function formatAgo(unixMs: number, nowMs: number, language: string): stri
   }
   return relative.format(0, 'second');
 }
+
+/** How long after a beginning something was: +0,42 s, +1 min 3 s. */
+export function formatOffset(milliseconds: number, language: string): string {
+  const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds >= 60) return `+${formatSeconds(seconds, language)}`;
+  return `+${new Intl.NumberFormat(language, { style: 'unit', unit: 'second', unitDisplay: 'narrow', minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(seconds)}`;
+}
+
+/** A day without its year: 22/11. */
+export function formatDay(unixMs: number, language: string): string {
+  return new Intl.DateTimeFormat(language, { day: 'numeric', month: 'numeric' }).format(unixMs);
+}

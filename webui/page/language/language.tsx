@@ -95,6 +95,8 @@ export function useLanguage() {
       rate: (value: number) => format.formatRate(value, language),
       percent: (value: number) => format.formatPercent(value, language),
       seconds: (value: number) => format.formatSeconds(value, language),
+      offset: (value: number) => format.formatOffset(value, language),
+      day: (value: number) => format.formatDay(value, language),
       moment: (value: number) => format.formatMoment(value, language),
       ago: (value: number, now: number) => format.formatAgo(value, now, language),
       list: (values: string[]) => new Intl.ListFormat(language, { type: 'conjunction' }).format(values),

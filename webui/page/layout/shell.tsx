@@ -36,9 +36,12 @@ import { Brand } from './brand';
 import { Loading } from './state';
 
 const PLACES = [
+  { to: '/', label: 'nav.dashboard' },
   { to: '/machines', label: 'nav.machines' },
   { to: '/masters', label: 'nav.masters' },
   { to: '/jobs', label: 'nav.jobs' },
+  { to: '/menus', label: 'nav.menus' },
+  { to: '/activity', label: 'nav.activity' },
   { to: '/settings', label: 'nav.settings' },
 ] as const;
 
@@ -79,7 +82,7 @@ function Head() {
           </PageToggleButton>
         </MastheadToggle>
         <MastheadBrand>
-          <Link to="/machines" className="amorce-brand-link">
+          <Link to="/" className="amorce-brand-link">
             <Brand />
           </Link>
         </MastheadBrand>
@@ -103,8 +106,8 @@ function Places() {
         <Nav aria-label={t('nav.places')}>
           <NavList>
             {PLACES.map(({ to, label }) => (
-              <NavItem key={to} isActive={pathname === to || pathname.startsWith(`${to}/`)}>
-                <NavLink to={to}>{t(label)}</NavLink>
+              <NavItem key={to} isActive={pathname === to || (to !== '/' && pathname.startsWith(`${to}/`))}>
+                <NavLink to={to} end={to === '/'}>{t(label)}</NavLink>
               </NavItem>
             ))}
           </NavList>

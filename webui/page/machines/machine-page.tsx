@@ -13,10 +13,13 @@ import {
   GridItem,
   Label,
   PageSection,
+  Tab,
+  Tabs,
+  TabTitleText,
 } from '@patternfly/react-core';
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
-import { useNavigate, useParams } from 'react-router';
+import { useNavigate, useParams, useSearchParams } from 'react-router';
 import { machineQuery } from '../api/queries';
 import type { Machine } from '../api/types';
 import { useLanguage } from '../language/language';
@@ -27,7 +30,13 @@ import { CurrentJob } from './current-job';
 import { Disk } from './disk-picture';
 import { MachineStateLabel } from './machine-state';
 import { isUnnamed, machineModel } from './machine-text';
+import { MachineMenu } from '../menus/machine-menu';
 import { NameMachine } from './name-machine';
+import { BootTimeline } from './record/boot-timeline';
+import { RecordActions } from './record/record-actions';
+import { RecordHistory } from './record/record-history';
+
+const TABS = ['overview', 'boots', 'menu', 'history'] as const;
 
 /** The page of one machine. */
 export function MachinePage() {
@@ -36,6 +45,9 @@ export function MachinePage() {
   const { id = '' } = useParams();
   const { data: machine, error, isError, refetch } = useQuery(machineQuery(id));
   const [naming, setNaming] = useState(false);
+  const [said, setSaid] = useState('');
+  const [words, setWords] = useSearchParams();
+  const tab = TABS.find((each) => each === words.get('tab')) ?? 'overview';
   const parent = { to: '/machines', label: t('machines.title') };
   if (machine === undefined) {
     return isError ? (
@@ -65,14 +77,38 @@ export function MachinePage() {
             <Button variant="secondary" onClick={() => void navigate(`/capture?machine=${machine.id}`)}>
               {t('action.capture')}
             </Button>
-            <Button variant="secondary" onClick={() => setNaming(true)}>
-              {isUnnamed(machine) ? t('name.button') : t('name.rename')}
-            </Button>
+            {isUnnamed(machine) && (
+              <Button variant="secondary" onClick={() => setNaming(true)}>
+                {t('name.button')}
+              </Button>
+            )}
+            <RecordActions machine={machine} onRename={() => setNaming(true)} onSaid={setSaid} />
           </span>
         }
       />
       <PageSection hasBodyWrapper={false} isFilled>
+        {said !== '' && <Alert variant="info" isInline isPlain className="amorce-alert" title={said} />}
+        <Tabs
+          activeKey={tab}
+          onSelect={(_, key) => setWords(key === 'overview' ? {} : { tab: String(key) }, { replace: true })}
+          aria-label={t('machine.tabs')}
+          className="amorce-tabs"
+        >
+          {TABS.map((each) => (
+            <Tab key={each} eventKey={each} title={<TabTitleText>{t(`machine.tab.${each}`)}</TabTitleText>} tabContentId={`machine-${each}`} />
+          ))}
+        </Tabs>
+        <section id={`machine-${tab}`} role="tabpanel" aria-label={t(`machine.tab.${tab}`)} tabIndex={0} className="amorce-tab-panel">
+        {tab === 'boots' && <BootTimeline machine={machine} />}
+        {tab === 'history' && <RecordHistory machine={machine} />}
+        {tab === 'menu' && <MachineMenu machine={machine} />}
+        {tab === 'overview' && (
         <Grid hasGutter>
+          {machine.note !== '' && (
+            <GridItem span={12}>
+              <p className="amorce-note">{machine.note}</p>
+            </GridItem>
+          )}
           {warnings.length > 0 && (
             <GridItem span={12}>
               <Alert variant="warning" isInline title={t('machine.warnings-title', { count: warnings.length })}>
@@ -94,6 +130,8 @@ export function MachinePage() {
             <Facts machine={machine} />
           </GridItem>
         </Grid>
+        )}
+        </section>
       </PageSection>
       {naming && <NameMachine machine={machine} onClose={() => setNaming(false)} />}
     </>

@@ -1,27 +1,19 @@
 /** Giving a machine its name. */
 import { Button, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import { ask } from '../api/client';
-import { applyEvent } from '../api/patch';
-import type { Machine, MachineChange } from '../api/types';
+import type { Machine } from '../api/types';
 import { useLanguage } from '../language/language';
 import { announce } from '../layout/announcer';
-import { Problem } from '../layout/state';
 import { isUnnamed, machineModel } from './machine-text';
+import { ChangeTrouble, useMachineChange } from './record/change-machine';
 
 /** A dialogue with one field. */
 export function NameMachine({ machine, onClose }: { machine: Machine; onClose: () => void }) {
   const { t } = useLanguage();
-  const client = useQueryClient();
   const [name, setName] = useState(machine.name ?? '');
-  const change = useMutation({
-    mutationFn: (body: MachineChange) => ask<Machine>(`/machines/${machine.id}`, { method: 'PATCH', body, revision: machine.revision }),
-    onSuccess: (changed) => {
-      applyEvent(client, { id: '', kind: 'machine', data: changed });
-      announce(t('name.done', { name: changed.label }));
-      onClose();
-    },
+  const { change, seen, hasConflict } = useMachineChange(machine, (changed) => {
+    announce(t('name.done', { name: changed.label }));
+    onClose();
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -36,7 +28,7 @@ export function NameMachine({ machine, onClose }: { machine: Machine; onClose: (
       />
       <ModalBody>
         <Form id="name-form" onSubmit={submit}>
-          {change.isError && <Problem error={change.error} />}
+          <ChangeTrouble error={change.error} seen={seen} hasConflict={hasConflict} />
           <FormGroup label={t('name.field')} fieldId="name-field">
             <TextInput
               id="name-field"
