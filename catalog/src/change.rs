@@ -1,6 +1,9 @@
 //! Writing: one transaction, its events and audit rows with it, memory and listener after it.
 
-use crate::{Catalog, audit, error::Result, memory::Memory, people::Actor, place::Places, time::Time};
+use crate::{
+    Catalog, audit, error::Result, job::RulesInForce, memory::Memory, people::Actor, place::Places,
+    time::Time,
+};
 use protocol::{JobId, MachineId, MasterName};
 use rusqlite::{Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
@@ -67,6 +70,7 @@ pub(crate) struct Writing<'a> {
     known: HashSet<Subject>,
     machines: BTreeSet<MachineId>,
     places_changed: bool,
+    rules_changed: bool,
 }
 
 impl Writing<'_> {
@@ -83,6 +87,11 @@ impl Writing<'_> {
     /// Notes that memory has to read the places and their menus again.
     pub(crate) fn places_changed(&mut self) {
         self.places_changed = true;
+    }
+
+    /// Notes that memory has to read the rules of jobs again.
+    pub(crate) fn rules_changed(&mut self) {
+        self.rules_changed = true;
     }
 
     /// Notes that memory has to read a machine again, without an event.
@@ -131,12 +140,14 @@ impl Catalog {
             known: HashSet::new(),
             machines: BTreeSet::new(),
             places_changed: false,
+            rules_changed: false,
         };
         let (outcome, holds) = work(&mut writing)?;
         let Writing {
             subjects,
             machines,
             places_changed,
+            rules_changed,
             ..
         } = writing;
         if !holds {
@@ -156,11 +167,17 @@ impl Catalog {
         }
         let fresh = Memory::read_machines(&transaction, &machines)?;
         let settings = crate::setting::load(&transaction)?;
+        let rules = rules_changed
+            .then(|| RulesInForce::load(&transaction))
+            .transpose()?;
         let places = places_changed.then(|| Places::load(&transaction)).transpose()?;
         transaction.commit()?;
         // Still under the writer's lock, so memory and listener see changes in the order in which they were written.
         let mut memory = self.0.memory.write().unwrap_or_else(PoisonError::into_inner);
         memory.settings = settings;
+        if let Some(rules) = rules {
+            memory.rules = rules;
+        }
         if let Some(places) = places {
             memory.places = places;
         }

@@ -17,6 +17,8 @@ pub struct Situation<'a> {
     pub facts: &'a BootFacts,
     /// The machine's record, if the facts lead to exactly one.
     pub record: Option<&'a KnownMachine>,
+    /// It has a job that may begin or go on now.
+    pub has_due_job: bool,
     /// What the site decided.
     pub settings: &'a Settings,
     /// The machine's menu.
@@ -59,7 +61,7 @@ pub fn decide(situation: &Situation<'_>) -> BootPlan {
     if situation.leaves {
         return local(LocalReason::Asked);
     }
-    if !record.open_jobs.is_empty() {
+    if situation.has_due_job {
         return agent(AgentReason::Job);
     }
     if record.awaits_inventory {
@@ -170,6 +172,7 @@ mod tests {
             let situation = Situation {
                 facts: &facts,
                 record: record.as_ref(),
+                has_due_job: record.as_ref().is_some_and(|record| !record.open_jobs.is_empty()),
                 settings: &settings,
                 menu: None,
                 woken: false,

@@ -31,8 +31,9 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Figures, Replay};
 pub use identity::{Candidate, Identified, Identity, identify};
 pub use job::{
-    Begun, JobCounts, JobFilter, JobMachineRow, JobRow, JobWish, MasterVersions, Next, RESUME_WITHIN,
-    ReportRefused, Standing,
+    Begun, Blackout, Calendar, DayTime, Due, JobCounts, JobEvent, JobFilter, JobMachineRow, JobRow, JobRules,
+    JobWait, JobWish, LocalMinute, MachinePreflight, MasterNeeds, MasterVersions, Next, Obstacle, Preflight,
+    RESUME_WITHIN, Remark, ReportRefused, Schedule, Standing, Target, WakeOrder, Weekday, Weight, Window,
 };
 pub use machine::{
     Column, Encoding, Field, FileKind, HistoryKind, HistoryRow, Import, ImportFile, ImportOutcome,

@@ -8,7 +8,7 @@ use crate::{
     agent::{DepotRight, SessionMemory, load_session},
     decision::{Situation, decide},
     error::Result,
-    job::{load_job, load_standing, open_jobs},
+    job::{InLine, RulesInForce, Schedule, held_jobs, load_job, load_standing, open_jobs},
     machine::{Signs, load_signs},
     menu::{EffectiveMenu, MenuLevel, MenuOwner, load_level, resolve},
     place::{Places, ROOT, places_of},
@@ -44,6 +44,8 @@ pub struct KnownMachine {
     pub awaits_inventory: bool,
     /// Jobs that are not over, oldest first.
     pub open_jobs: Vec<JobId>,
+    /// The schedules of those that have not begun.
+    pub held: Vec<(JobId, Schedule)>,
     /// The place that it is in; none: the root.
     pub place: Option<PlaceId>,
     /// The groups that it is in.
@@ -56,6 +58,9 @@ pub struct KnownMachine {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) settings: Settings,
+    pub(crate) rules: RulesInForce,
+    /// Machines that wait for their turn.
+    pub(crate) line: HashMap<(JobId, MachineId), InLine>,
     /// Since when it is there: since the appliance's start.
     pub(crate) loaded_at: Time,
     pub(crate) places: Places,
@@ -100,6 +105,7 @@ impl Memory {
             .collect();
         let mut memory = Self {
             settings: setting::load(connection)?,
+            rules: RulesInForce::load(connection)?,
             loaded_at: now,
             places: Places::load(connection)?,
             ..Self::default()
@@ -116,6 +122,7 @@ impl Memory {
                 continue;
             };
             known.open_jobs = open_jobs(connection, *id)?;
+            known.held = held_jobs(connection, *id)?;
             (known.place, known.groups) = places_of(connection, *id)?;
             known.menu = load_level(connection, MenuOwner::Machine(*id))?;
             let session = match load_session(connection, *id)? {
@@ -286,6 +293,7 @@ impl Catalog {
         decide(&Situation {
             facts,
             record: found.map(|(_, known)| known),
+            has_due_job: found.is_some_and(|(_, known)| memory.has_due_job(known, now)),
             settings: &memory.settings,
             menu: menu.as_ref(),
             woken,

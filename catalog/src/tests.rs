@@ -1,9 +1,11 @@
 //! The catalog from outside: what an agent and a person can do, and what a kill leaves.
 
 mod booting;
+mod crashes;
 mod identities;
 mod jobs;
 mod menus;
+mod plans;
 mod records;
 mod sessions;
 
@@ -81,6 +83,7 @@ impl Site {
             title: None,
             machines: vec![machine],
             steps: steps.to_vec(),
+            ..JobWish::default()
         };
         self.catalog.create_job(wish, &Depot, &admin(), None).unwrap().0
     }

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod agent;
 pub mod extract;
 mod hub;
+mod pace;
 pub mod refusal;
 mod state;
 pub mod view;

@@ -3,6 +3,7 @@
 use crate::{
     admin::Rates,
     hub::Hub,
+    pace::Pace,
     refusal::Refusal,
     view::{Interface, Space},
 };
@@ -43,6 +44,7 @@ struct Shared {
     hello_room: Semaphore,
     metrics_token: Option<String>,
     rates: Rates,
+    pace: Pace,
     started_at: Time,
 }
 
@@ -104,6 +106,7 @@ impl Control {
             hello_room: Semaphore::new(HELLO_ROOM_KIB as usize),
             metrics_token,
             rates: Rates::default(),
+            pace: Pace::default(),
             started_at,
         }))
     }
@@ -128,12 +131,34 @@ impl Control {
                 () = tokio::time::sleep(TICK) => {}
                 () = stopping.wait() => break,
             }
-            let catalog = self.catalog().clone();
-            report(tokio::task::spawn_blocking(move || catalog.tick()).await);
+            let control = self.clone();
+            let work = move || control.catalog().tick().and_then(|()| control.wake_who_is_due());
+            report(tokio::task::spawn_blocking(work).await);
         }
         // Progress of the last seconds.
         let catalog = self.catalog().clone();
         report(tokio::task::spawn_blocking(move || catalog.tick()).await);
+    }
+
+    /// Wakes the machines whose jobs want it now. Blocks. A kill between the packet and its note sends it twice: harmless.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or written.
+    pub fn wake_who_is_due(&self) -> Result<(), catalog::Error> {
+        for order in self.catalog().due_wakes()? {
+            let sent = match order.macs.as_slice() {
+                [] => Err("this machine has no adapter of its own that could be woken".to_owned()),
+                macs => self.appliance().wake(macs, None),
+            };
+            self.catalog().woke(&order, &sent)?;
+        }
+        Ok(())
+    }
+
+    /// How long to wait before so many bytes of the depot go over the wire.
+    pub(crate) fn pause_before(&self, bytes: usize) -> Duration {
+        let rate = self.catalog().job_rules().bytes_per_second_max;
+        self.0.pace.take(bytes, rate, std::time::Instant::now())
     }
 
     /// Answers every question that is held open and ends every stream of events, so that the listeners can close.

@@ -9,11 +9,15 @@ mod machine;
 mod master;
 mod menu;
 mod person;
+mod plan;
 mod record;
 mod site;
 
 pub use audit::{AuditEntry, AuditPage};
-pub use job::{Choice, DiskRequest, Job, JobCounts, JobDetail, JobMachine, JobPage, NewJob, RetryRequest};
+pub use job::{
+    Choice, DiskRequest, Job, JobCounts, JobDetail, JobEvent, JobJournal, JobMachine, JobPage, JobWait,
+    NewJob, RetryRequest,
+};
 pub use machine::{
     Machine, MachineBoot, MachineBootEntry, MachineBoots, MachineChange, MachineJob, MachinePage,
     WakeRequest, WakeSent,
@@ -25,6 +29,10 @@ pub use menu::{
     PlaceList, SettingOrigin, ShownEntry, WholeMenu,
 };
 pub use person::{FirstAdministrator, LogIn, Session, Setup};
+pub use plan::{
+    Blackout, JobRules, JobSchedule, JobTarget, JobWindow, MachinePreflight, Preflight, Remark, Weekday,
+    Weight,
+};
 pub use record::{
     HistoryEntry, HistoryPage, ImportAction, ImportColumn, ImportEncoding, ImportField, ImportKind,
     ImportProblem, ImportRow, MachineImport, MachineImportOutcome, MergeRequest, Naming, NamingOutcome,

@@ -43,6 +43,8 @@ pub enum Step {
         #[serde(default)]
         read_back: ReadBack,
     },
+    /// The appliance wakes the machine by its adapters. Done when the call was sent, or when the machine is there already.
+    Wake,
     /// Restart the machine.
     Reboot,
     /// Switch the machine off.

@@ -86,10 +86,10 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     const words = first?.kind === 'restore' ? `Restaurer ${first.master.name}@${first.master.version ?? 1}` : first?.kind === 'capture' ? `Capturer ${first.master}` : 'Tâche';
     /** @type {Detail} */
     const detail = {
-      job: { id: newId(), title: title ?? words, steps, state: 'queued', counts: { total: 0, queued: 0, waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 }, created_at: ago(0), created_by: 'technicienne' },
+      job: { id: newId(), title: title ?? words, steps, state: 'queued', counts: { total: 0, queued: 0, waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 }, created_at: ago(0), created_by: 'technicienne', schedule: {} },
       machines: [],
     };
-    detail.machines = machines.map((id) => ({
+    detail.machines = (machines ?? []).map((id) => ({
       job: detail.job.id,
       machine: id,
       machine_label: world.machines.find((each) => each.id === id)?.label ?? id,

@@ -5,7 +5,7 @@ use crate::{
     Catalog,
     change::{Subject, Writing},
     error::{Error, ErrorKind, Result},
-    job::{Begun, Standing, load_job, load_job_machine, note, open_jobs, save_evidence, save_standing},
+    job::{Begun, Standing, due_jobs, load_job, load_job_machine, note, save_evidence, save_standing},
     machine::{bound, load_machine, set_nothing_bootable},
     secret,
 };
@@ -49,7 +49,7 @@ impl Catalog {
                 .report(&steps, step_index, outcome.clone(), writing.now)
                 .map_err(|_| step_ahead(step_index))?;
             if standing != before {
-                save_standing(connection, job, machine, &standing)?;
+                save_standing(connection, job, machine, &standing, writing.now)?;
                 note(writing, job, machine);
                 let step = usize::try_from(step_index)
                     .ok()
@@ -126,7 +126,7 @@ fn rotate(
     } else {
         found.key
     };
-    let next = open_jobs(writing.transaction, session.machine)?
+    let next = due_jobs(writing.transaction, session.machine, writing.now)?
         .first()
         .map(|job| job.to_string());
     writing.transaction.execute(

@@ -5,7 +5,7 @@ use crate::{
     Catalog,
     change::Writing,
     error::Result,
-    job::{Next, Standing, load_job, load_job_machine, load_standing, note, open_jobs, save_standing},
+    job::{Next, Standing, due_jobs, load_job, load_job_machine, load_standing, note, save_standing},
     machine::load_machine,
     memory::KnownMachine,
     menu::{EffectiveMenu, task_of},
@@ -25,6 +25,8 @@ pub struct HeldTask {
     pub task: Task,
     /// It says nothing new: answer when something changed, or when the agent's patience ends.
     pub hold: bool,
+    /// It waits for its turn and is among the next: ask again when any machine's work ends.
+    pub near_turn: bool,
 }
 
 impl Catalog {
@@ -44,7 +46,7 @@ impl Catalog {
                 .filter(|found| found.id == session.id);
             let found = found.ok_or_else(no_session)?;
             let known = memory.machine(session.machine).ok_or_else(no_session)?;
-            if found.leaving.is_some() || (found.job.is_none() && known.open_jobs.is_empty()) {
+            if found.leaving.is_some() || (found.job.is_none() && !memory.has_due_job(known, self.now())) {
                 let task = idle(found, known, &memory.menu_of(session.machine));
                 drop(memory);
                 self.note_told(session, &task.task);
@@ -59,7 +61,7 @@ impl Catalog {
             if found.leaving.is_some() {
                 return Ok(None);
             }
-            decide(writing, session, found)
+            decide(self, writing, session, found)
         })?;
         let task = match decided {
             Some(task) => task,
@@ -96,7 +98,7 @@ impl Catalog {
             let mut standing = row.standing;
             let begun = standing.begun.clone();
             if standing.refuse(assignment.step_index, problem.clone(), writing.now) {
-                save_standing(writing.transaction, job, machine, &standing)?;
+                save_standing(writing.transaction, job, machine, &standing, writing.now)?;
                 note(writing, job, machine);
                 if assignment.step.writes() {
                     leave_half_written(writing, machine, begun.as_ref())?;
@@ -133,7 +135,7 @@ impl Catalog {
                 return Ok(());
             };
             if standing.start(standing.step_index, writing.now) {
-                save_standing(writing.transaction, job, session.machine, &standing)?;
+                save_standing(writing.transaction, job, session.machine, &standing, writing.now)?;
                 note(writing, job, session.machine);
             }
             Ok(())
@@ -166,7 +168,11 @@ fn idle(session: &SessionMemory, known: &KnownMachine, menu: &EffectiveMenu) -> 
     let chosen = session.entry.as_ref().filter(|_| session.leaving.is_none());
     if let Some(task) = chosen.and_then(|entry| task_of(entry, menu)) {
         let hold = matches!(task, Task::Wait { .. }) || session.told_to_leave;
-        return HeldTask { task, hold };
+        return HeldTask {
+            task,
+            hold,
+            near_turn: false,
+        };
     }
     let (task, hold) = match session.leaving {
         Some(Leaving::Reboot) => (Task::Reboot, session.told_to_leave),
@@ -183,11 +189,16 @@ fn idle(session: &SessionMemory, known: &KnownMachine, menu: &EffectiveMenu) -> 
         ),
         None => (Task::LocalBoot, session.told_to_leave),
     };
-    HeldTask { task, hold }
+    HeldTask {
+        task,
+        hold,
+        near_turn: false,
+    }
 }
 
 /// Asks the session's job, then the next one, until one has something to do. `None`: there is no job.
 fn decide(
+    catalog: &Catalog,
     writing: &mut Writing<'_>,
     session: &AgentSession,
     found: SessionMemory,
@@ -200,7 +211,9 @@ fn decide(
     loop {
         let next_job = match bound {
             Some(job) => Some(job),
-            None => open_jobs(writing.transaction, machine)?.first().copied(),
+            None => due_jobs(writing.transaction, machine, writing.now)?
+                .first()
+                .copied(),
         };
         let Some(job) = next_job else {
             bind(writing, session, None, None)?;
@@ -214,6 +227,25 @@ fn decide(
             bound = None;
             continue;
         };
+        // A window may have closed since the session was bound to it.
+        if standing.started_at.is_none()
+            && !standing.state.is_final()
+            && !due_jobs(writing.transaction, machine, writing.now)?.contains(&job)
+        {
+            bind(writing, session, None, None)?;
+            bound = None;
+            continue;
+        }
+        if let Some((wait, near_turn)) =
+            catalog.wait_for_turn((job, machine), &standing, &row.steps, writing.now)
+        {
+            bind(writing, session, Some(job), None)?;
+            return Ok(Some(HeldTask {
+                task: Task::Wait { why: wait.problem },
+                hold: true,
+                near_turn,
+            }));
+        }
         let before = standing.clone();
         let next = standing.ask(&row.steps, &facts, session.id, writing.now);
         save_if_changed(writing, session, job, &before, &standing)?;
@@ -238,6 +270,7 @@ fn decide(
                 return Ok(Some(HeldTask {
                     task: Task::Run(assignment),
                     hold: false,
+                    near_turn: false,
                 }));
             }
             Next::Wait => {
@@ -252,6 +285,7 @@ fn decide(
                 return Ok(Some(HeldTask {
                     task: Task::Wait { why },
                     hold: true,
+                    near_turn: false,
                 }));
             }
             Next::Over => {
@@ -266,7 +300,11 @@ fn decide(
             Leaving::Reboot => Task::Reboot,
             Leaving::PowerOff => Task::PowerOff,
         };
-        return Ok(Some(HeldTask { task, hold: false }));
+        return Ok(Some(HeldTask {
+            task,
+            hold: false,
+            near_turn: false,
+        }));
     }
 }
 
@@ -300,7 +338,7 @@ fn save_if_changed(
         ..after.clone()
     } == *before;
     if !same || after.begun.is_some() {
-        save_standing(writing.transaction, job, session.machine, after)?;
+        save_standing(writing.transaction, job, session.machine, after, writing.now)?;
     }
     if !same {
         note(writing, job, session.machine);

@@ -8,7 +8,7 @@ use crate::{
     Catalog,
     change::Subject,
     error::{Error, ErrorKind, Result},
-    job::open_jobs,
+    job::due_jobs,
     machine::{admit, bound_facts, load_machine},
     menu::is_locked,
     secret,
@@ -113,7 +113,7 @@ impl Catalog {
                 return Ok((None, mac));
             }
             let session_key = secret::new_secret()?;
-            let job = open_jobs(connection, machine)?.first().copied();
+            let job = due_jobs(connection, machine, writing.now)?.first().copied();
             // The menu may have changed since; a job that waits goes before whatever was chosen.
             let locked = match entry.as_ref().filter(|_| job.is_none()) {
                 Some(key) => is_locked(connection, machine, key)?,

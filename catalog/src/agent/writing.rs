@@ -26,7 +26,7 @@ impl Catalog {
             };
             let may_write = standing.start_writing(mark.step_index, writing.now);
             if may_write {
-                save_standing(connection, mark.job, machine, &standing)?;
+                save_standing(connection, mark.job, machine, &standing, writing.now)?;
             }
             Ok(ProgressReply {
                 cancelled: !may_write,

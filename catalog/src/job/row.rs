@@ -1,6 +1,6 @@
 //! Jobs as rows.
 
-use super::standing::Standing;
+use super::{journal, schedule::Schedule, standing::Standing, target::Target};
 use crate::{
     error::{Error, ErrorKind, Result},
     time::Time,
@@ -25,6 +25,12 @@ pub struct JobRow {
     pub created_at: Time,
     /// Who created it.
     pub created_by: String,
+    /// When it may begin.
+    pub schedule: Schedule,
+    /// What it was made for; none: machines that were named.
+    pub target: Option<Target>,
+    /// The job whose failed machines it tries again.
+    pub retry_of: Option<JobId>,
     /// How many machines stand where.
     pub counts: JobCounts,
 }
@@ -90,6 +96,10 @@ pub struct JobFilter {
     pub limit: u32,
     /// Those with a machine in this state.
     pub state: Option<JobState>,
+    /// Those that this machine is in.
+    pub machine: Option<MachineId>,
+    /// Those of these people; none: everybody's.
+    pub created_by: Option<Vec<String>>,
 }
 
 /// One machine in a job.
@@ -214,13 +224,15 @@ pub(crate) fn load_job_machine(
     rows.next()?.map(job_machine_of).transpose()
 }
 
-/// Writes where a machine stands. Progress is kept only while a step runs.
+/// Writes where a machine stands, and its journal. Progress is kept only while a step runs.
 pub(crate) fn save_standing(
     connection: &Connection,
     job: JobId,
     machine: MachineId,
     standing: &Standing,
+    now: Time,
 ) -> Result<()> {
+    let before = load_standing(connection, job, machine)?;
     connection.execute(
         "INSERT INTO job_machine (job, machine, state, step_index, frozen, begun_at, begun_disk, contact_at, problem,
              asks_person, chosen_disk, cancel_requested, results, started_at, ended_at, given_at, given_disk,
@@ -258,17 +270,38 @@ pub(crate) fn save_standing(
             ":ended_at": standing.ended_at.map(|time| time.0),
         },
     )?;
-    Ok(())
+    journal::append(connection, (job, machine), before.as_ref(), standing, now)
+}
+
+/// When a job may begin.
+pub(crate) fn load_schedule(connection: &Connection, id: JobId) -> Result<Schedule> {
+    let text: Option<Option<String>> = connection
+        .prepare_cached("SELECT schedule FROM job WHERE id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))
+        .optional()?;
+    Ok(match text.flatten() {
+        Some(text) => serde_json::from_str(&text)?,
+        None => Schedule::default(),
+    })
 }
 
 pub(crate) fn load_job(connection: &Connection, id: JobId) -> Result<Option<JobRow>> {
     let found = connection
-        .prepare_cached("SELECT title, steps, created_at, created_by FROM job WHERE id = ?1")?
+        .prepare_cached(
+            "SELECT title, steps, created_at, created_by, target, retry_of FROM job WHERE id = ?1",
+        )?
         .query_row([id.to_string()], |row| {
-            Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
+            Ok((
+                row.get(0)?,
+                row.get::<_, String>(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get::<_, Option<String>>(4)?,
+                row.get::<_, Option<String>>(5)?,
+            ))
         })
         .optional()?;
-    let Some((title, steps, created_at, created_by)) = found else {
+    let Some((title, steps, created_at, created_by, target, retry_of)) = found else {
         return Ok(None);
     };
     let mut counts = JobCounts::default();
@@ -284,6 +317,9 @@ pub(crate) fn load_job(connection: &Connection, id: JobId) -> Result<Option<JobR
         steps: serde_json::from_str(&steps)?,
         created_at: Time(created_at),
         created_by,
+        schedule: load_schedule(connection, id)?,
+        target: target.map(|text| serde_json::from_str(&text)).transpose()?,
+        retry_of: retry_of.as_deref().map(parse_id).transpose()?,
         counts,
     }))
 }

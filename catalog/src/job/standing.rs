@@ -151,6 +151,11 @@ impl Standing {
             return Next::Wait;
         }
         match (&self.begun, step) {
+            // It is there: nobody has to wake it.
+            (_, Step::Wake) => {
+                self.woke(steps, StepResult::default(), now);
+                self.ask(steps, facts, session, now)
+            }
             (_, Step::Reboot) => self.pass(steps, Next::Reboot, now),
             (_, Step::PowerOff) => self.pass(steps, Next::PowerOff, now),
             (Some(begun), _) => {
@@ -243,6 +248,26 @@ impl Standing {
             }
         }
         Ok(())
+    }
+
+    /// The appliance called the machine. Whether anything changed.
+    pub fn woke(&mut self, steps: &[Step], result: StepResult, now: Time) -> bool {
+        if !self.is_to_be_woken(steps) {
+            return false;
+        }
+        self.started_at.get_or_insert(now);
+        self.results.push(result);
+        self.advance(steps, now);
+        true
+    }
+
+    /// Its current step is to be woken.
+    #[must_use]
+    pub fn is_to_be_woken(&self, steps: &[Step]) -> bool {
+        let step = usize::try_from(self.step_index)
+            .ok()
+            .and_then(|index| steps.get(index));
+        !self.state.is_final() && step == Some(&Step::Wake)
     }
 
     /// A step that was about to be handed out cannot end well: it has failed before the machine knew of it. Whether anything

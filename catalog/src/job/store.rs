@@ -1,11 +1,10 @@
-//! Jobs: created, listed, taken back, tried again; and the evidence they leave.
+//! Jobs: listed, taken back, tried again; and the evidence they leave.
 
 use super::{
     row::{
         self, JobFilter, JobMachineRow, JobRow, job_machine_of, load_job, load_job_machine, save_standing,
     },
     standing::Standing,
-    wish::{JobWish, MasterVersions},
 };
 use crate::{
     Catalog,
@@ -26,79 +25,6 @@ use protocol::{
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 impl Catalog {
-    /// Creates a job and freezes what it is about. With an idempotency key, the same wish of the same person brings the job
-    /// that was created the first time. Whether it was created now comes with it.
-    ///
-    /// # Errors
-    /// When the wish cannot be meant, a machine is not there, or the key was used for another wish.
-    pub fn create_job(
-        &self,
-        wish: JobWish,
-        masters: &dyn MasterVersions,
-        actor: &Actor,
-        idempotency_key: Option<&str>,
-    ) -> Result<(JobId, bool)> {
-        let request = blake3::hash(&serde_json::to_vec(&(&wish.title, &wish.machines, &wish.steps))?);
-        // Looked up first of all: the master may have been deleted since the first time.
-        if let Some(key) = idempotency_key
-            && let Some(job) = self
-                .0
-                .database
-                .read(|transaction| replay(transaction, actor, key, request.as_bytes()))?
-        {
-            return Ok((job, false));
-        }
-        let wish = wish.freeze(masters)?;
-        self.write(|writing| {
-            let connection = writing.transaction;
-            if let Some(key) = idempotency_key
-                && let Some(job) = replay(connection, actor, key, request.as_bytes())?
-            {
-                return Ok((job, false));
-            }
-            let job = JobId::new();
-            let title = wish.title.clone().unwrap_or_default();
-            connection.execute(
-                "INSERT INTO job (id, title, steps, created_at, created_by) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![
-                    job.to_string(),
-                    title,
-                    serde_json::to_string(&wish.steps)?,
-                    writing.now.0,
-                    actor.name
-                ],
-            )?;
-            for id in &wish.machines {
-                let machine = load_machine(connection, *id)?.ok_or_else(|| {
-                    Error::invalid(
-                        format!("there is no machine {id}"),
-                        "select machines from the list",
-                    )
-                })?;
-                let standing = Standing::new(Identity::of(&machine.facts), writing.now);
-                save_standing(connection, job, *id, &standing)?;
-                writing.changed(Subject::JobMachine { job, machine: *id });
-                writing.changed(Subject::Machine { id: *id });
-            }
-            if let Some(key) = idempotency_key {
-                connection.execute(
-                    "INSERT INTO idempotency (user, key, request, job, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![
-                        actor.name,
-                        key,
-                        request.as_bytes(),
-                        job.to_string(),
-                        writing.now.0
-                    ],
-                )?;
-            }
-            let after = serde_json::json!({ "title": title, "machines": wish.machines, "steps": wish.steps });
-            writing.audit(actor, "run", "job", job, None, Some(after))?;
-            writing.changed(Subject::Job { id: job });
-            Ok((job, true))
-        })
-    }
-
     /// One job.
     ///
     /// # Errors
@@ -144,19 +70,30 @@ impl Catalog {
     pub fn jobs(&self, filter: &JobFilter) -> Result<Page<JobRow>> {
         let state = filter.state.map(row::state_text);
         let after = filter.after.map(|id| id.to_string());
-        const HAS_STATE: &str = "(:state IS NULL OR EXISTS (SELECT 1 FROM job_machine jm WHERE jm.job = job.id AND jm.state = :state))";
+        let machine = filter.machine.map(|id| id.to_string());
+        let people = filter
+            .created_by
+            .as_ref()
+            .map(serde_json::to_string)
+            .transpose()?;
+        const WANTED: &str = "(:state IS NULL OR EXISTS (SELECT 1 FROM job_machine jm WHERE jm.job = job.id AND jm.state = :state))
+            AND (:machine IS NULL OR EXISTS (SELECT 1 FROM job_machine jm WHERE jm.machine = :machine AND jm.job = job.id))
+            AND (:people IS NULL OR created_by IN (SELECT value FROM json_each(:people)))";
         self.0.database.read(|transaction| {
             let total = transaction.query_row(
-                &format!("SELECT count(*) FROM job WHERE {HAS_STATE}"),
-                named_params! { ":state": state },
+                &format!("SELECT count(*) FROM job WHERE {WANTED}"),
+                named_params! { ":state": state, ":machine": machine, ":people": people },
                 |row| row::count_of(row, 0),
             )?;
             let mut statement = transaction.prepare_cached(&format!(
-                "SELECT id FROM job WHERE {HAS_STATE} AND (:after IS NULL OR id < :after) ORDER BY id DESC LIMIT :limit"
+                "SELECT id FROM job WHERE {WANTED} AND (:after IS NULL OR id < :after) ORDER BY id DESC LIMIT :limit"
             ))?;
             let ids = statement
                 .query_map(
-                    named_params! { ":state": state, ":after": after, ":limit": i64::from(filter.limit) + 1 },
+                    named_params! {
+                        ":state": state, ":machine": machine, ":people": people,
+                        ":after": after, ":limit": i64::from(filter.limit) + 1,
+                    },
                     |row| row.get::<_, String>(0),
                 )?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -242,7 +179,7 @@ impl Catalog {
                     "cancel the job and create a new one",
                 ));
             }
-            save_standing(connection, job, machine, &standing)?;
+            save_standing(connection, job, machine, &standing, writing.now)?;
             let after = serde_json::json!({ "machine": machine, "disk": found.identity });
             writing.audit(actor, "choose-disk", "job", job, None, Some(after))?;
             note(writing, job, machine);
@@ -332,7 +269,7 @@ impl Catalog {
                     if standing.state == JobState::Failed {
                         leave_half_written(writing, machine, before.begun.as_ref())?;
                     }
-                    save_standing(connection, job, machine, &standing)?;
+                    save_standing(connection, job, machine, &standing, writing.now)?;
                     note(writing, job, machine);
                 }
                 Ok(())
@@ -376,7 +313,7 @@ impl Catalog {
                     .map(|machine| machine.facts)
                     .unwrap_or_default();
                 if change(&mut standing, Identity::of(&facts), writing.now) {
-                    save_standing(connection, job, machine, &standing)?;
+                    save_standing(connection, job, machine, &standing, writing.now)?;
                     note(writing, job, machine);
                     changed.push(machine);
                 }
@@ -420,24 +357,4 @@ fn end_of(text: &str) -> &str {
         from += 1;
     }
     &text[from..]
-}
-
-fn replay(connection: &Connection, actor: &Actor, key: &str, request: &[u8; 32]) -> Result<Option<JobId>> {
-    let found: Option<(Vec<u8>, String)> = connection
-        .query_row(
-            "SELECT request, job FROM idempotency WHERE user = ?1 AND key = ?2",
-            [&actor.name, key],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .optional()?;
-    match found {
-        None => Ok(None),
-        Some((known, job)) if known == request => Ok(Some(row::parse_id(&job)?)),
-        Some(_) => Err(Error::new(
-            ErrorKind::Invalid,
-            "idempotency-key-reused",
-            "this idempotency key was used for another job",
-            "take a new key for each job",
-        )),
-    }
 }

@@ -1,7 +1,8 @@
 //! How a wish becomes a job: the selection and the steps are frozen at creation.
 
+use super::{schedule::Schedule, target::Target};
 use crate::error::{Error, ErrorKind, Result};
-use protocol::{MachineId, MasterName, job::Step};
+use protocol::{ByteLen, MachineId, MasterName, job::Step};
 
 /// Most machines of a job.
 const MACHINES_MAX: usize = 1000;
@@ -27,17 +28,44 @@ pub trait MasterVersions {
     /// # Errors
     /// What is missing or damaged, or when the depot cannot be read.
     fn check_whole(&self, name: &MasterName, version: u32) -> Result<()>;
+    /// What a version asks of a machine; `None` where that is not known.
+    ///
+    /// # Errors
+    /// When the depot cannot be read.
+    fn needs(&self, _name: &MasterName, _version: u32) -> Result<Option<MasterNeeds>> {
+        Ok(None)
+    }
+}
+
+/// What a version of a master asks of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MasterNeeds {
+    /// Bytes of the smallest disk that it fits on.
+    pub smallest_target: ByteLen,
+    /// Bytes of a logical sector.
+    pub sector_size: u32,
+    /// It is in production: countersigned with the production key.
+    pub in_production: bool,
 }
 
 /// A job that somebody wishes for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobWish {
     /// What to call it.
     pub title: Option<String>,
-    /// The machines.
+    /// The machines that are named; empty where there is a target.
     pub machines: Vec<MachineId>,
+    /// What it is made for instead of machines that are named.
+    pub target: Option<Target>,
+    /// How many machines the person saw; a target needs it.
+    pub count: Option<u64>,
     /// The steps.
     pub steps: Vec<Step>,
+    /// When it may begin.
+    pub schedule: Schedule,
+    /// Where it is given, what [`crate::Weight::Stop`] remarks of the preflight are accepted, by their codes: any other one keeps
+    /// the job from being made. Without it they keep nothing.
+    pub accept: Option<Vec<String>>,
 }
 
 impl JobWish {
@@ -71,6 +99,7 @@ impl JobWish {
                 "put power-off at the end",
             ));
         }
+        self.schedule.check()?;
         self.freeze_masters(masters)?;
         if self.steps.iter().any(Step::writes)
             && !matches!(self.steps.last(), Some(Step::Reboot | Step::PowerOff))
@@ -134,13 +163,14 @@ impl JobWish {
             Step::Capture { master, .. } => format!("capture {master}"),
             Step::Restore { master, .. } => format!("restore {master}"),
             Step::Inspect => "inspect".to_owned(),
+            Step::Wake => "wake".to_owned(),
             Step::Reboot => "reboot".to_owned(),
             Step::PowerOff => "power off".to_owned(),
         };
         let telling = self
             .steps
             .iter()
-            .find(|step| !matches!(step, Step::Inspect))
+            .find(|step| !matches!(step, Step::Inspect | Step::Wake))
             .or(self.steps.first());
         telling.map_or_else(String::new, name)
     }
@@ -188,6 +218,7 @@ mod tests {
             title: None,
             machines: vec![MachineId::new()],
             steps,
+            ..JobWish::default()
         }
     }
 

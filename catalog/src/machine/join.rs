@@ -51,7 +51,7 @@ impl Catalog {
             kept.warnings.clear();
             let ids = params![id.to_string(), other.to_string()];
             connection.execute_batch("PRAGMA defer_foreign_keys = ON")?;
-            for table in ["job_machine", "evidence", "machine_history"] {
+            for table in ["job_machine", "evidence", "job_event", "machine_history"] {
                 connection.execute(
                     &format!("UPDATE {table} SET machine = ?1 WHERE machine = ?2"),
                     ids,

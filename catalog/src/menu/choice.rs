@@ -58,6 +58,7 @@ impl Catalog {
                     title: Some(entry.label.clone()),
                     machines: vec![machine],
                     steps: steps.clone(),
+                    ..JobWish::default()
                 };
                 let actor = Actor {
                     name: format!("menu: {key}"),

@@ -18,7 +18,8 @@ fn an_unknown_machine_is_inventoried_once_and_then_boots_its_own_disk() {
         told,
         HeldTask {
             task: Task::LocalBoot,
-            hold: false
+            hold: false,
+            near_turn: false
         }
     );
     assert!(
@@ -60,7 +61,8 @@ fn a_machine_that_boots_nothing_waits_is_restored_and_boots_its_own_disk() {
         waiting,
         HeldTask {
             task: Task::Wait { .. },
-            hold: true
+            hold: true,
+            ..
         }
     ));
     assert_eq!(

@@ -329,6 +329,7 @@ fn machines_that_were_in_one_job_are_two() {
         title: None,
         machines: ids.to_vec(),
         steps: vec![Step::Inspect],
+        ..JobWish::default()
     };
     let (job, _) = site.catalog.create_job(wish, &Depot, &admin(), None).unwrap();
     site.catalog.cancel_job(job, &admin()).unwrap();

@@ -73,6 +73,7 @@ fn a_cancelled_job_stops_the_agent_and_an_unbegun_one_is_over_at_once() {
         title: None,
         machines: vec![one.machine, two.machine, one.machine],
         steps: vec![restore()],
+        ..JobWish::default()
     };
     let job = site.catalog.create_job(wish, &Depot, &admin(), None).unwrap().0;
     assert_eq!(
@@ -99,6 +100,7 @@ fn a_job_is_created_once_for_an_idempotency_key() {
         title: Some(title.into()),
         machines: vec![welcome.machine],
         steps: vec![Step::Inspect],
+        ..JobWish::default()
     };
     let create = |title, key| site.catalog.create_job(wish(title), &Depot, &admin(), Some(key));
     let (job, created) = create("a", "k1").unwrap();
@@ -140,7 +142,7 @@ fn a_machine_with_two_disks_waits_until_a_person_chooses_one() {
     let job = site.job(welcome.machine, &[restore()]);
     let held = site.catalog.next_task(&session).unwrap();
     assert!(
-        matches!(&held, HeldTask { task: Task::Wait { why }, hold: true } if why.title.contains("2 disks"))
+        matches!(&held, HeldTask { task: Task::Wait { why }, hold: true, .. } if why.title.contains("2 disks"))
     );
     let choose = |disk: &DiskIdentity| site.catalog.choose_disk(job, welcome.machine, disk, &admin());
     assert_eq!(

@@ -39,6 +39,7 @@ pub mod tag {
         RefusalEvent,
         audit::AuditFileFormat,
         export::TableEncoding,
+        jobs::Whose,
         machines::MachineSort
     )),
     security(("session" = [])),
@@ -77,11 +78,14 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
             masters::delete_master_version
         ))
         .routes(routes!(jobs::list_jobs, jobs::create_job))
+        .routes(routes!(jobs::look_before_job))
         .routes(routes!(jobs::get_job))
         .routes(routes!(jobs::cancel_job))
         .routes(routes!(jobs::retry_job))
         .routes(routes!(jobs::choose_disk))
         .routes(routes!(jobs::get_evidence))
+        .routes(routes!(jobs::get_journal))
+        .routes(routes!(jobs::get_job_rules, jobs::put_job_rules))
         .routes(routes!(server::get_settings, server::put_settings))
         .routes(routes!(server::get_server))
         .routes(routes!(audit::list_audit))

@@ -1,21 +1,30 @@
 //! Jobs: create, follow, take back, try again, choose a disk.
 
-use super::{document::tag, guard::By, limit_of};
+use super::{
+    document::tag,
+    guard::By,
+    limit_of,
+    tag::{IfMatch, with_tag},
+};
 use crate::{
     extract::{JsonBody, PathOf, QueryOf},
     refusal::Refusal,
     state::Control,
-    view::{DepotVersions, DiskRequest, Job, JobDetail, JobMachine, JobPage, NewJob, RetryRequest},
+    view::{
+        DepotVersions, DiskRequest, Job, JobDetail, JobJournal, JobMachine, JobPage, JobRules, NewJob,
+        Preflight, RetryRequest,
+    },
 };
 use axum::{
     Json,
     extract::State,
     http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use catalog::{JobFilter, JobWish};
 use protocol::{JobId, MachineId, agent::Evidence, job::JobState};
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 /// Which jobs.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -28,18 +37,45 @@ pub(super) struct JobQuery {
     limit: Option<u32>,
     /// Only jobs with a machine in this state.
     state: Option<JobState>,
+    /// Only jobs that this machine is in.
+    machine: Option<MachineId>,
+    /// Whose jobs; without it everybody's.
+    whose: Option<Whose>,
+}
+
+/// Whose jobs.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Whose {
+    /// Those of whoever asks.
+    Mine,
+    /// Everybody's.
+    Everybodys,
+}
+
+impl Whose {
+    /// The people whose jobs these are.
+    fn people(self, by: &By) -> Option<Vec<String>> {
+        match self {
+            Self::Mine => Some(vec![by.actor.name.clone()]),
+            Self::Everybodys => None,
+        }
+    }
 }
 
 /// The jobs, newest first.
 #[utoipa::path(get, path = "/jobs", tag = tag::JOBS, params(JobQuery), responses((status = 200, body = JobPage)))]
 pub(super) async fn list_jobs(
     State(control): State<Control>,
+    by: By,
     QueryOf(query): QueryOf<JobQuery>,
 ) -> Result<Json<JobPage>, Refusal> {
     let filter = JobFilter {
         after: super::after_of(query.after)?,
         limit: limit_of(query.limit)?,
         state: query.state,
+        machine: query.machine,
+        created_by: query.whose.and_then(|whose| whose.people(&by)),
     };
     let page = control
         .blocking(move |control| control.catalog().jobs(&filter))
@@ -65,28 +101,95 @@ pub(super) async fn create_job(
     State(control): State<Control>,
     by: By,
     headers: HeaderMap,
-    JsonBody(NewJob {
-        title,
-        machines,
-        steps,
-    }): JsonBody<NewJob>,
+    JsonBody(new): JsonBody<NewJob>,
 ) -> Result<(StatusCode, Json<JobDetail>), Refusal> {
     let key = idempotency_key(&headers)?;
-    let wish = JobWish {
-        title,
-        machines,
-        steps,
-    };
+    if new.target.is_some() && new.count.is_none() {
+        return Err(Refusal::unusable(
+            "a job for a target says how many machines the person saw",
+            "ask for the preflight, and send its count",
+        ));
+    }
     let detail = control
-        .blocking(move |control| {
+        .blocking(move |control| -> Result<_, Refusal> {
             let versions = DepotVersions(control.depot());
-            let (job, _) = control
-                .catalog()
-                .create_job(wish, &versions, &by.actor, key.as_deref())?;
+            let (job, _) = control.catalog().create_job(
+                JobWish::try_from(new)?,
+                &versions,
+                &by.actor,
+                key.as_deref(),
+            )?;
             detail(control, job)
         })
         .await?;
     Ok((StatusCode::CREATED, Json(detail)))
+}
+
+/// What can be said before a job is made: its selection and its steps as they would be frozen, and remarks on each
+/// machine. Nothing is kept.
+#[utoipa::path(post, path = "/jobs/preflight", tag = tag::JOBS, request_body = NewJob,
+    responses((status = 200, body = Preflight)))]
+pub(super) async fn look_before_job(
+    State(control): State<Control>,
+    JsonBody(new): JsonBody<NewJob>,
+) -> Result<Json<Preflight>, Refusal> {
+    let found = control
+        .blocking(|control| {
+            let versions = DepotVersions(control.depot());
+            control.catalog().preflight(JobWish::try_from(new)?, &versions)
+        })
+        .await?;
+    Ok(Json(found.into()))
+}
+
+/// What the site decided of its jobs. Its `ETag` changes with it.
+#[utoipa::path(get, path = "/settings/jobs", tag = tag::SITE,
+    responses((status = 200, body = JobRules, headers(("ETag" = String, description = "tells these rules from others")))))]
+pub(super) async fn get_job_rules(State(control): State<Control>) -> Response {
+    tagged_rules(control.catalog().job_rules())
+}
+
+/// Changes what the site decided of its jobs.
+#[utoipa::path(put, path = "/settings/jobs", tag = tag::SITE, request_body = JobRules, params(IfMatch),
+    responses((status = 200, body = JobRules)))]
+pub(super) async fn put_job_rules(
+    State(control): State<Control>,
+    by: By,
+    expected: IfMatch,
+    JsonBody(rules): JsonBody<JobRules>,
+) -> Result<Response, Refusal> {
+    let stored = control
+        .blocking(move |control| {
+            control
+                .catalog()
+                .put_job_rules(rules.try_into()?, expected.tag(), &by.actor)
+        })
+        .await?;
+    Ok(tagged_rules(stored))
+}
+
+fn tagged_rules(rules: catalog::JobRules) -> Response {
+    with_tag(&rules.tag(), Json(JobRules::from(rules)))
+}
+
+/// What became of a machine in a job, in order and with its times.
+#[utoipa::path(get, path = "/jobs/{id}/machines/{machine}/journal", tag = tag::JOBS,
+    params(("id" = JobId, Path), ("machine" = MachineId, Path)), responses((status = 200, body = JobJournal)))]
+pub(super) async fn get_journal(
+    State(control): State<Control>,
+    PathOf((id, machine)): PathOf<(JobId, MachineId)>,
+) -> Result<Json<JobJournal>, Refusal> {
+    let lines = control
+        .blocking(move |control| control.catalog().job_journal(id, machine))
+        .await?;
+    // A row's first line is its creation; rows of before journals were kept have none.
+    let items: Vec<_> = lines.into_iter().map(Into::into).collect();
+    let is_there = control
+        .blocking(move |control| control.catalog().job_machine(id, machine))
+        .await?;
+    is_there
+        .map(|_| Json(JobJournal { items }))
+        .ok_or_else(|| Refusal::not_found("such machine in this job"))
 }
 
 /// One job with a row per machine.

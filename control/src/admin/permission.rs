@@ -71,7 +71,7 @@ const fn route(method: Method, path: &'static str, needs: Needs) -> Route {
 }
 
 /// All routes of the admin API.
-pub static ROUTES: [Route; 44] = {
+pub static ROUTES: [Route; 48] = {
     use Needs::{Anybody, May, Nobody};
     use Permission::{
         AuditExport, AuditRead, JobRead, JobRun, MachineCreate, MachineDelete, MachineEdit, MachineExport,
@@ -116,6 +116,7 @@ pub static ROUTES: [Route; 44] = {
         ),
         route(Method::GET, "/jobs", May(JobRead)),
         route(Method::POST, "/jobs", May(JobRun)),
+        route(Method::POST, "/jobs/preflight", May(JobRun)),
         route(Method::GET, "/jobs/{id}", May(JobRead)),
         route(Method::POST, "/jobs/{id}/cancel", May(JobRun)),
         route(Method::POST, "/jobs/{id}/retry", May(JobRun)),
@@ -125,6 +126,9 @@ pub static ROUTES: [Route; 44] = {
             "/jobs/{id}/machines/{machine}/evidence",
             May(JobRead),
         ),
+        route(Method::GET, "/jobs/{id}/machines/{machine}/journal", May(JobRead)),
+        route(Method::GET, "/settings/jobs", May(SettingRead)),
+        route(Method::PUT, "/settings/jobs", May(SettingEdit)),
         route(Method::GET, "/settings", May(SettingRead)),
         route(Method::PUT, "/settings", May(SettingEdit)),
         route(Method::GET, "/server", May(ServerRead)),

@@ -46,6 +46,8 @@ pub(super) async fn answer(
         .unwrap_or(path);
     let call = Call::parse(request.method().as_str(), tail).ok_or_else(Refusal::no_route)?;
     let body = read_body(request.into_body(), call.body_limit()).await?;
+    // What a machine sends is paced by its answer: it sends the next when it has it.
+    tokio::time::sleep(control.pause_before(body.len())).await;
     let commits = call == Call::Commit;
     let answer = control
         .blocking(move |control| control.depot().answer(&right, call, &body))
@@ -62,16 +64,23 @@ pub(super) async fn answer(
                 .acquire_owned()
                 .await
                 .map_err(Refusal::internal)?;
-            ([(header::CONTENT_TYPE, wire::BYTES)], stream(frames, turn)).into_response()
+            (
+                [(header::CONTENT_TYPE, wire::BYTES)],
+                stream(control, frames, turn),
+            )
+                .into_response()
         }
     })
 }
 
-fn stream(frames: FrameStream, turn: OwnedSemaphorePermit) -> Body {
+fn stream(control: Control, frames: FrameStream, turn: OwnedSemaphorePermit) -> Body {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, Infallible>>(FRAMES_AHEAD);
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let sent = frames.send(&mut |piece| sender.blocking_send(Ok(piece)).is_ok());
+        let sent = frames.send(&mut |piece| {
+            std::thread::sleep(control.pause_before(piece.len()));
+            sender.blocking_send(Ok(piece)).is_ok()
+        });
         if let Some(problem) = sent.problem {
             tracing::info!(%problem, frames = sent.frames, bytes = sent.bytes, "an answer of the depot broke off");
         }

@@ -39,7 +39,10 @@ pub(super) async fn next_task(
         if !held.hold {
             return Ok(Json(held.task));
         }
-        let news = timeout_at(deadline, something_about(session.machine, &mut events));
+        let news = timeout_at(
+            deadline,
+            something_about(session.machine, held.near_turn, &mut events),
+        );
         tokio::select! {
             news = news => if news.is_err() { return Ok(Json(held.task)) },
             () = stopping.wait() => return Ok(Json(held.task)),
@@ -70,10 +73,10 @@ fn whole_task(control: &Control, session: &AgentSession) -> catalog::Result<Held
 }
 
 /// Returns when something happened to the machine, or may have.
-async fn something_about(machine: MachineId, events: &mut Receiver<catalog::Event>) {
+async fn something_about(machine: MachineId, near_turn: bool, events: &mut Receiver<catalog::Event>) {
     loop {
         match events.recv().await {
-            Ok(event) if event.seq.is_some() && concerns(&event.subject, machine) => return,
+            Ok(event) if event.seq.is_some() && concerns(&event.subject, machine, near_turn) => return,
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return,
             // The catalog's teller is gone: only the deadline is left.
@@ -82,8 +85,10 @@ async fn something_about(machine: MachineId, events: &mut Receiver<catalog::Even
     }
 }
 
-fn concerns(subject: &Subject, machine: MachineId) -> bool {
+/// For a machine whose turn is near, the end of any other's work may be it.
+fn concerns(subject: &Subject, machine: MachineId, near_turn: bool) -> bool {
     match subject {
+        Subject::JobMachine { .. } if near_turn => true,
         Subject::Machine { id } | Subject::JobMachine { machine: id, .. } => *id == machine,
         _ => false,
     }

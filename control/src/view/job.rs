@@ -1,5 +1,6 @@
 //! Jobs.
 
+use super::{JobSchedule, JobTarget};
 use crate::state::Control;
 use catalog::{JobMachineRow, JobRow};
 use protocol::{
@@ -28,6 +29,12 @@ pub struct Job {
     pub created_at: String,
     /// Who created it.
     pub created_by: String,
+    /// When it may begin.
+    pub schedule: JobSchedule,
+    /// What it was made for; none: machines that were named.
+    pub target: Option<JobTarget>,
+    /// The job whose failed machines it tries again.
+    pub retry_of: Option<JobId>,
 }
 
 /// How many machines of a job stand in which state.
@@ -73,8 +80,10 @@ pub struct JobMachine {
     pub step_index: u32,
     /// How far the running step has come.
     pub progress: Option<Progress>,
-    /// Why it waits, or why it failed or was cancelled, in words and with the remedy.
+    /// Why it failed, was cancelled or waits for a person, in words and with the remedy.
     pub problem: Option<Problem>,
+    /// Why it does not run at this moment, while it is `queued` or `waiting`.
+    pub wait: Option<JobWait>,
     /// When a person has to choose a disk: the disks.
     pub choice: Option<Choice>,
     /// The disk the running step works on, or that a person chose.
@@ -91,6 +100,72 @@ pub struct JobMachine {
     /// When it was over.
     #[schema(format = DateTime)]
     pub ended_at: Option<String>,
+}
+
+/// Why a machine in a job waits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobWait {
+    /// The reason: `not-before`, `outside-windows`, `blackout`, `job-ahead`, `turn`, `quarantined`, `machine-absent`,
+    /// `about-to-wake`, `about-to-begin`, or what a person has to decide; in words and with the remedy.
+    pub problem: Problem,
+    /// When it ends, where that is known.
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
+    /// How many machines, or jobs of the same machine, come first.
+    pub ahead: Option<u64>,
+    /// The job of the same machine that comes first.
+    pub behind: Option<JobId>,
+}
+
+impl From<catalog::JobWait> for JobWait {
+    fn from(wait: catalog::JobWait) -> Self {
+        Self {
+            problem: wait.problem,
+            until: wait.until.map(|time| time.to_string()),
+            ahead: wait.ahead,
+            behind: wait.behind,
+        }
+    }
+}
+
+/// What became of a machine in a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobJournal {
+    /// The lines, the first first.
+    pub items: Vec<JobEvent>,
+}
+
+/// One line of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobEvent {
+    /// When.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// `created`, `given`, `begun`, `writing`, `step-done`, `disk-chosen`, `cancel-requested`, `waiting`, `queued`, `done`,
+    /// `failed` or `cancelled`.
+    pub kind: String,
+    /// The step that it is about, from 0.
+    pub step_index: Option<u32>,
+    /// Why it waits, failed or was cancelled.
+    pub problem: Option<Problem>,
+    /// The disk that was handed out or chosen.
+    pub disk: Option<DiskIdentity>,
+}
+
+impl From<catalog::JobEvent> for JobEvent {
+    fn from(event: catalog::JobEvent) -> Self {
+        // Details were written by this program or an older one: what it does not know is left out.
+        let part = |name: &str| event.details.get(name).cloned().unwrap_or_default();
+        Self {
+            at: event.at.to_string(),
+            step_index: part("step_index")
+                .as_u64()
+                .and_then(|index| u32::try_from(index).ok()),
+            problem: serde_json::from_value(part("problem")).ok(),
+            disk: serde_json::from_value(part("disk")).ok(),
+            kind: event.kind,
+        }
+    }
 }
 
 /// What a person has to choose from.
@@ -119,9 +194,25 @@ pub struct NewJob {
     #[serde(default)]
     #[schema(max_length = 200)]
     pub title: Option<String>,
-    /// The machines, at most 1000. The selection is frozen.
-    #[schema(min_items = 1, max_items = 1000)]
+    /// The machines, at most 1000; empty with a `target`. The selection is frozen.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
     pub machines: Vec<MachineId>,
+    /// What it is for, instead of machines that are named. The machines that this means now are frozen.
+    #[serde(default)]
+    pub target: Option<JobTarget>,
+    /// How many machines the person saw. When it would be another number the answer is 409 `selection-changed`. A `target`
+    /// needs it, but for a preflight.
+    #[serde(default)]
+    pub count: Option<u64>,
+    /// When it may begin; without it, at once, but not in a blackout of the site.
+    #[serde(default)]
+    pub schedule: Option<JobSchedule>,
+    /// Codes of the preflight's remarks of weight `stop` that the person accepts. With this, also empty, any other such
+    /// remark is answered with 409 `preflight-stops`; without it the job is made all the same.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub accept: Option<Vec<String>>,
     /// The steps, in order, at most 20. A restore of `NAME` means the newest version at this moment. When the last step is
     /// neither `reboot` nor `power-off`, a job that restores gets a `reboot`; any other lets the machine go to its disk.
     #[schema(min_items = 1, max_items = 20)]
@@ -164,7 +255,30 @@ impl From<JobRow> for Job {
             },
             created_at: row.created_at.to_string(),
             created_by: row.created_by,
+            schedule: row.schedule.into(),
+            target: row.target.map(Into::into),
+            retry_of: row.retry_of,
         }
+    }
+}
+
+impl TryFrom<NewJob> for catalog::JobWish {
+    type Error = catalog::Error;
+
+    fn try_from(new: NewJob) -> catalog::Result<Self> {
+        Ok(Self {
+            title: new.title,
+            machines: new.machines,
+            target: new.target.map(Into::into),
+            count: new.count,
+            steps: new.steps,
+            schedule: new
+                .schedule
+                .map(TryInto::try_into)
+                .transpose()?
+                .unwrap_or_default(),
+            accept: new.accept,
+        })
     }
 }
 
@@ -177,7 +291,7 @@ impl JobDetail {
         let rows = control.catalog().job_machines(id)?;
         let machines = rows
             .into_iter()
-            .map(|row| JobMachine::of(control, row, &job.steps))
+            .map(|row| JobMachine::of(control, row, &job))
             .collect::<catalog::Result<_>>()?;
         Ok(Some(Self {
             job: job.into(),
@@ -193,15 +307,16 @@ impl JobMachine {
             return Ok(None);
         };
         let row = control.catalog().job_machine(job, machine)?;
-        row.map(|row| Self::of(control, row, &found.steps)).transpose()
+        row.map(|row| Self::of(control, row, &found)).transpose()
     }
 
-    fn of(control: &Control, row: JobMachineRow, steps: &[Step]) -> catalog::Result<Self> {
+    fn of(control: &Control, row: JobMachineRow, job: &JobRow) -> catalog::Result<Self> {
+        let wait = control.catalog().job_wait(job, &row)?;
         let machine = control.catalog().machine(row.machine)?;
         let standing = row.standing;
         let step = usize::try_from(standing.step_index)
             .ok()
-            .and_then(|index| steps.get(index));
+            .and_then(|index| job.steps.get(index));
         let needs_disk = matches!(step, Some(Step::Capture { .. } | Step::Restore { .. }));
         let choice = match &machine {
             Some(machine) if standing.state == JobState::Waiting && needs_disk => {
@@ -219,6 +334,7 @@ impl JobMachine {
             step_index: standing.step_index,
             progress: row.progress,
             problem: standing.problem,
+            wait: wait.map(Into::into),
             choice,
             disk: standing
                 .begun

@@ -201,6 +201,19 @@ impl catalog::MasterVersions for DepotVersions<'_> {
         Ok(self.kept(name)?.contains(&version))
     }
 
+    fn needs(&self, name: &MasterName, version: u32) -> catalog::Result<Option<catalog::MasterNeeds>> {
+        let master = MasterRef {
+            name: name.clone(),
+            version: Some(version),
+        };
+        // What is damaged is said by `check_whole`.
+        Ok(self.0.master(&master).ok().map(|root| catalog::MasterNeeds {
+            smallest_target: root.smallest_target,
+            sector_size: root.sector_size,
+            in_production: false,
+        }))
+    }
+
     fn check_whole(&self, name: &MasterName, version: u32) -> catalog::Result<()> {
         let master = MasterRef {
             name: name.clone(),

@@ -120,6 +120,7 @@ impl LargeSite {
                 title: Some(format!("inventory {number}")),
                 machines: machines.copied().collect(),
                 steps: vec![Step::Inspect],
+                ..JobWish::default()
             };
             let (job, _) = made
                 .create_job(wish, &Nothing, &actor(number as u64), None)

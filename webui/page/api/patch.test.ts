@@ -14,7 +14,7 @@ const [machine, other] = makeWorld('school').machines;
 if (machine === undefined || other === undefined) throw new Error('the pretended school has machines');
 
 const counts = { total: 1, queued: 1, waiting: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
-const job: Job = { id: 'j', title: 'x', steps: [{ kind: 'inspect' }], state: 'queued', counts, created_at: '', created_by: '' };
+const job: Job = { id: 'j', title: 'x', steps: [{ kind: 'inspect' }], state: 'queued', counts, created_at: '', created_by: '', schedule: {} };
 const row: JobMachine = { job: 'j', machine: machine.id, machine_label: 'm', state: 'queued', step_index: 0, cancel_requested: false, results: [], has_evidence: false };
 const event = (kind: string, data: unknown) => ({ id: '1', kind, data });
 const page = <Item,>(items: Item[]) => ({ pages: [{ items, next: null, total: items.length }], pageParams: [''] });

@@ -147,6 +147,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{id}/machines/{machine}/journal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a machine in a job, in order and with its times. */
+        get: operations["get_journal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{id}/retry": {
         parameters: {
             query?: never;
@@ -158,6 +175,26 @@ export interface paths {
         put?: never;
         /** A person's word that machines shall try again: those that failed, or those named. */
         post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What can be said before a job is made: its selection and its steps as they would be frozen, and remarks on each
+         *     machine. Nothing is kept.
+         */
+        post: operations["look_before_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -534,6 +571,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/settings/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the site decided of its jobs. Its `ETag` changes with it. */
+        get: operations["get_job_rules"];
+        /** Changes what the site decided of its jobs. */
+        put: operations["put_job_rules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/setup": {
         parameters: {
             query?: never;
@@ -601,6 +656,15 @@ export interface components {
              * @description How much there is on all pages; at least so much if `counted_all` is false.
              */
             total: number;
+        };
+        /** @description A time in which no job begins: exams, an inventory, a move. */
+        Blackout: {
+            /** @description From when, in the site's time zone: `2026-07-14T00:00`. */
+            from: string;
+            /** @description Why. */
+            title: string;
+            /** @description Until when. */
+            to: string;
         };
         /** @description A file in the boot folder: at most 120 of `A-Z a-z 0-9 . _ + -`, with `/` between folders; no part begins with a dot. */
         BootFileName: string;
@@ -857,10 +921,14 @@ export interface components {
             created_by: string;
             /** @description The job. */
             id: components["schemas"]["JobId"];
+            retry_of?: components["schemas"]["JobId"] | null;
+            /** @description When it may begin. */
+            schedule: components["schemas"]["JobSchedule"];
             /** @description The state in one word: the first that applies of `running`, `waiting`, `queued`, `failed`, `cancelled`, `done`. */
             state: components["schemas"]["JobState"];
             /** @description Its steps, in order, as frozen at creation: versions are named, and the last step is explicit. */
             steps: components["schemas"]["Step"][];
+            target?: components["schemas"]["JobTarget"] | null;
             /** @description What it is called. */
             title: string;
         };
@@ -909,11 +977,36 @@ export interface components {
             /** @description Its machines. */
             machines: components["schemas"]["JobMachine"][];
         };
+        /** @description One line of a journal. */
+        JobEvent: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            disk?: components["schemas"]["DiskIdentity"] | null;
+            /**
+             * @description `created`, `given`, `begun`, `writing`, `step-done`, `disk-chosen`, `cancel-requested`, `waiting`, `queued`, `done`,
+             *     `failed` or `cancelled`.
+             */
+            kind: string;
+            problem?: components["schemas"]["Problem"] | null;
+            /**
+             * Format: int32
+             * @description The step that it is about, from 0.
+             */
+            step_index?: number | null;
+        };
         /**
          * Format: uuid
          * @description One job: an intent over a frozen selection of machines.
          */
         JobId: string;
+        /** @description What became of a machine in a job. */
+        JobJournal: {
+            /** @description The lines, the first first. */
+            items: components["schemas"]["JobEvent"][];
+        };
         /** @description One machine in a job. */
         JobMachine: {
             /** @description A person took it back and the agent has not stopped yet. */
@@ -949,6 +1042,7 @@ export interface components {
              * @description The step it stands at, from 0; the number of steps when all are behind it.
              */
             step_index: number;
+            wait?: components["schemas"]["JobWait"] | null;
         };
         /** @description A page of jobs, newest first. */
         JobPage: {
@@ -962,11 +1056,82 @@ export interface components {
              */
             total: number;
         };
+        /** @description What the site decided of its jobs. */
+        JobRules: {
+            /** @description Times in which no job begins. */
+            blackouts: components["schemas"]["Blackout"][];
+            /**
+             * Format: int64
+             * @description Bytes per second that the depot sends and takes, all machines together; none: as fast as it can.
+             */
+            bytes_per_second_max?: number | null;
+            /** @description Only masters in production are restored. */
+            production_only: boolean;
+            /**
+             * Format: int32
+             * @description Machines that may be captured or restored at the same time; none: as many as ask.
+             */
+            running_max?: number | null;
+            /** @description The site's time zone, by its IANA name (`Europe/Paris`): windows and blackouts are written in it. */
+            time_zone: string;
+        };
+        /** @description When a job may begin. What has begun goes on. */
+        JobSchedule: {
+            /**
+             * Format: date-time
+             * @description Not before this moment.
+             */
+            not_before?: string | null;
+            /** @description The site's blackouts do not hold it up. */
+            through_blackouts?: boolean;
+            /** @description Only within one of these; at any time if there is none. */
+            windows?: components["schemas"]["JobWindow"][];
+        };
         /**
          * @description Where one machine stands in a job. `failed` is never `cancelled`.
          * @enum {string}
          */
         JobState: "queued" | "waiting" | "running" | "done" | "failed" | "cancelled";
+        /** @description What a job is for, but for machines that are named one by one. */
+        JobTarget: {
+            /** @enum {string} */
+            kind: "place";
+            /** @description Which. */
+            place: components["schemas"]["PlaceId"];
+        } | {
+            /** @description Which. */
+            job: components["schemas"]["JobId"];
+            /** @enum {string} */
+            kind: "failed-of";
+        };
+        /** @description Why a machine in a job waits. */
+        JobWait: {
+            /**
+             * Format: int64
+             * @description How many machines, or jobs of the same machine, come first.
+             */
+            ahead?: number | null;
+            behind?: components["schemas"]["JobId"] | null;
+            /**
+             * @description The reason: `not-before`, `outside-windows`, `blackout`, `job-ahead`, `turn`, `quarantined`, `machine-absent`,
+             *     `about-to-wake`, `about-to-begin`, or what a person has to decide; in words and with the remedy.
+             */
+            problem: components["schemas"]["Problem"];
+            /**
+             * Format: date-time
+             * @description When it ends, where that is known.
+             */
+            until?: string | null;
+        };
+        /** @description A part of the week, in the site's time zone. */
+        JobWindow: {
+            /** @description The days on which it begins; every day if there is none. */
+            days?: components["schemas"]["Weekday"][];
+            /** @description When it opens: `22:00`. */
+            from: string;
+            /** @description When it closes: on the day after, if that is not later than `from`. */
+            to: string;
+        };
         /** @description Words of a kernel's command line: at most 400 of `A-Z a-z 0-9 . _ , : = / @ + % ~ -` and blanks. */
         KernelWords: string;
         /**
@@ -1202,6 +1367,15 @@ export interface components {
             groups?: components["schemas"]["PlaceId"][];
             place?: components["schemas"]["PlaceId"] | null;
         };
+        /** @description What can be said of one machine. */
+        MachinePreflight: {
+            /** @description What to call it. */
+            label: string;
+            /** @description Which. */
+            machine: components["schemas"]["MachineId"];
+            /** @description What there is to know, the heaviest first. */
+            remarks: components["schemas"]["Remark"][];
+        };
         /**
          * @description In which order machines are listed.
          * @enum {string}
@@ -1409,13 +1583,26 @@ export interface components {
         };
         /** @description A job to create. */
         NewJob: {
-            /** @description The machines, at most 1000. The selection is frozen. */
-            machines: components["schemas"]["MachineId"][];
+            /**
+             * @description Codes of the preflight's remarks of weight `stop` that the person accepts. With this, also empty, any other such
+             *     remark is answered with 409 `preflight-stops`; without it the job is made all the same.
+             */
+            accept?: string[] | null;
+            /**
+             * Format: int64
+             * @description How many machines the person saw. When it would be another number the answer is 409 `selection-changed`. A `target`
+             *     needs it, but for a preflight.
+             */
+            count?: number | null;
+            /** @description The machines, at most 1000; empty with a `target`. The selection is frozen. */
+            machines?: components["schemas"]["MachineId"][];
+            schedule?: components["schemas"]["JobSchedule"] | null;
             /**
              * @description The steps, in order, at most 20. A restore of `NAME` means the newest version at this moment. When the last step is
              *     neither `reboot` nor `power-off`, a job that restores gets a `reboot`; any other lets the machine go to its disk.
              */
             steps: components["schemas"]["Step"][];
+            target?: components["schemas"]["JobTarget"] | null;
             /** @description What to call it; without it, the appliance writes one from the steps. */
             title?: string | null;
         };
@@ -1472,6 +1659,25 @@ export interface components {
         PlaceList: {
             /** @description They. */
             items: components["schemas"]["Place"][];
+        };
+        /** @description What can be said before a job is made. */
+        Preflight: {
+            /**
+             * Format: date-time
+             * @description When it could begin, if that is known and not now.
+             */
+            begins_at?: string | null;
+            /**
+             * Format: int64
+             * @description How many machines it would be: the `count` to create it with.
+             */
+            count: number;
+            /** @description The machines, in the order of their names, with what there is to know of each. */
+            machines: components["schemas"]["MachinePreflight"][];
+            /** @description What concerns the job as a whole. */
+            remarks: components["schemas"]["Remark"][];
+            /** @description The steps as they would be frozen. */
+            steps: components["schemas"]["Step"][];
         };
         /** @description A problem document (RFC 9457) with a stable code and a remedy for whoever stands in front of the machine. */
         Problem: {
@@ -1549,6 +1755,13 @@ export interface components {
             peer?: string | null;
             /** @description What happened. */
             title: string;
+        };
+        /** @description Something to know before a job is made. */
+        Remark: {
+            /** @description What it is: `disk-too-small`, `hibernated`, `encrypted`, `never-booted`, `offline`, …; in words and with the remedy. */
+            problem: components["schemas"]["Problem"];
+            /** @description How much it weighs. */
+            weight: components["schemas"]["Weight"];
         };
         /** @description What a restore is going to do: "4.1 GB of 31 GB will be written, 1.2 GB over the wire". */
         RestoreEstimate: {
@@ -1746,6 +1959,9 @@ export interface components {
             read_back?: components["schemas"]["ReadBack"];
         } | {
             /** @enum {string} */
+            kind: "wake";
+        } | {
+            /** @enum {string} */
             kind: "reboot";
         } | {
             /** @enum {string} */
@@ -1856,6 +2072,16 @@ export interface components {
             /** @description Magic packets, on all interfaces together. */
             packets: number;
         };
+        /**
+         * @description A day of the week.
+         * @enum {string}
+         */
+        Weekday: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+        /**
+         * @description How much a remark weighs.
+         * @enum {string}
+         */
+        Weight: "stop" | "warning" | "note";
         /** @description What comes of all that is decided: what loaders draw. */
         WholeMenu: {
             /** @description The entries that are shown, in order; none: the machine boots without a menu. */
@@ -1867,6 +2093,11 @@ export interface components {
             /** @description The settings that hold, and which of them were decided where. */
             settings: components["schemas"]["MenuSettings"];
         };
+        /**
+         * @description Whose jobs.
+         * @enum {string}
+         */
+        Whose: "mine" | "everybodys";
     };
     responses: never;
     parameters: never;
@@ -2044,8 +2275,12 @@ export interface operations {
                 after?: string;
                 /** @description Jobs per page, 1 to 200; 50 without it. */
                 limit?: number;
+                /** @description Only jobs that this machine is in. */
+                machine?: components["schemas"]["MachineId"];
                 /** @description Only jobs with a machine in this state. */
                 state?: components["schemas"]["JobState"];
+                /** @description Whose jobs; without it everybody's. */
+                whose?: components["schemas"]["Whose"];
             };
             header?: never;
             path?: never;
@@ -2287,6 +2522,46 @@ export interface operations {
             };
         };
     };
+    get_journal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["JobId"];
+                machine: components["schemas"]["MachineId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobJournal"];
+                };
+            };
+        };
+    };
     retry_job: {
         parameters: {
             query?: never;
@@ -2326,6 +2601,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+        };
+    };
+    look_before_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewJob"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preflight"];
                 };
             };
         };
@@ -3617,6 +3933,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+        };
+    };
+    get_job_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    /** @description tells these rules from others */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobRules"];
+                };
+            };
+        };
+    };
+    put_job_rules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of what was looked at: if somebody else changed it since, the answer is 412 and nothing is done */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobRules"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobRules"];
                 };
             };
         };

@@ -17,6 +17,8 @@ export function useStepText(): (step: Step) => string {
           : t('step.restore-version', { master: step.master.name, version: step.master.version });
       case 'inspect':
         return t('step.inspect');
+      case 'wake':
+        return t('step.wake');
       case 'reboot':
         return t('step.reboot');
       case 'power-off':

@@ -213,6 +213,7 @@ export const en: Record<MessageKey, string> = {
   'step.restore': 'Restore “{master}”',
   'step.restore-version': 'Restore “{master}”, version {version}',
   'step.reboot': 'Restart',
+  'step.wake': 'Wake',
   'step.power-off': 'Switch off',
   'phase.reading': 'Reading the disk',
   'phase.rescuing': 'Reading bad places again',

@@ -212,6 +212,7 @@ export const fr = {
   'step.restore': 'Restaurer « {master} »',
   'step.restore-version': 'Restaurer « {master} », version {version}',
   'step.reboot': 'Redémarrer',
+  'step.wake': 'Réveiller',
   'step.power-off': 'Éteindre',
   'phase.reading': 'Lecture du disque',
   'phase.rescuing': 'Relecture des zones défectueuses',

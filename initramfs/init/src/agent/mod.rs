@@ -345,7 +345,7 @@ impl Agent {
         };
         screen::say(fill(begins, &[&assignment.title, what]).trim_end_matches([' ', ':']));
         let outcome = match &assignment.step {
-            Step::Reboot | Step::PowerOff => Outcome::Done {
+            Step::Wake | Step::Reboot | Step::PowerOff => Outcome::Done {
                 result: protocol::job::StepResult::default(),
             },
             _ => step::run(self, &session, assignment),

@@ -44,6 +44,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn name(step: &Step) -> String {
     match step {
         Step::Inspect => "inspect".into(),
+        Step::Wake => "wake".into(),
         Step::Capture { master, .. } => format!("capture {master}"),
         Step::Restore { master, .. } => format!("restore {master}"),
         Step::Reboot => "restart".into(),
@@ -180,7 +181,7 @@ fn execute(
                 ..Default::default()
             })
         }
-        Step::Reboot | Step::PowerOff => Ok(StepResult::default()),
+        Step::Wake | Step::Reboot | Step::PowerOff => Ok(StepResult::default()),
     }
 }
 
