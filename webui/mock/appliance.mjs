@@ -112,7 +112,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
       if (machine !== undefined) machine.job ??= { id: detail.job.id, title: detail.job.title, state: row.state };
     }
     publish('job', detail.job);
-    audit.note('create', 'job', detail.job.id, null, { title: detail.job.title, machines: machines.length });
+    audit.note('create', 'job', detail.job.id, null, { title: detail.job.title, machines: detail.machines.length });
     return detail;
   };
 
