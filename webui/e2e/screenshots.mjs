@@ -135,7 +135,9 @@ const SCREENS = [
     await page.fill('#restore-count', '4');
   } },
   { name: 'restore-stopped', scene: 'school', path: ({ world }) => `/restore?machines=${world.machines.slice(8).map((machine) => machine.id).join()}&master=Debian+12+salle+info&version=2`, ready: '.amorce-remark-stop' },
-  { name: 'settings', scene: 'school', path: () => '/settings', ready: '.pf-v6-c-progress' },
+  { name: 'job-report', scene: 'school', path: ({ jobs }) => `/jobs/${jobs[0]?.job.id}/report`, ready: '.amorce-report table' },
+  { name: 'settings', scene: 'school', path: () => '/settings', ready: '#unknown-inventory' },
+  { name: 'settings-appliance', scene: 'school', path: () => '/settings?tab=appliance', ready: '.pf-v6-c-progress' },
   { name: 'connection-lost', scene: 'school', path: () => '/machines', ready: 'table', act: async (page, appliance) => {
     appliance.stop();
     await page.waitForSelector('.pf-v6-c-banner');

@@ -19,6 +19,7 @@ const MachinePage = lazy(async () => ({ default: (await import('./machines/machi
 const MastersPage = lazy(async () => ({ default: (await import('./masters/masters-page')).MastersPage }));
 const JobsPage = lazy(async () => ({ default: (await import('./jobs/jobs-page')).JobsPage }));
 const JobPage = lazy(async () => ({ default: (await import('./jobs/job-page')).JobPage }));
+const ReportPage = lazy(async () => ({ default: (await import('./jobs/report-page')).ReportPage }));
 const SettingsPage = lazy(async () => ({ default: (await import('./settings/settings-page')).SettingsPage }));
 const CapturePage = lazy(async () => ({ default: (await import('./flows/capture-page')).CapturePage }));
 const RestorePage = lazy(async () => ({ default: (await import('./flows/restore-page')).RestorePage }));
@@ -48,6 +49,7 @@ const router = createBrowserRouter([
       { path: 'masters', Component: MastersPage },
       { path: 'jobs', Component: JobsPage },
       { path: 'jobs/:id', Component: JobPage },
+      { path: 'jobs/:id/report', Component: ReportPage },
       { path: 'menus', Component: MenusPage },
       { path: 'activity', Component: ActivityPage },
       { path: 'settings', Component: SettingsPage },

@@ -85,12 +85,12 @@ export function MachineTable({ machines, chosen, onChoose, onName }: Props) {
                 <MachineStateLabel machine={machine} />
               </div>
             </Td>
-            <Td dataLabel={t('machines.disks')} modifier="nowrap">
+            <Td dataLabel={t('machines.disks')} modifier="nowrap" className="amorce-wide-only">
               {candidateDisks(machine).length === 0
                 ? t('machine.no-disk')
                 : format.list(candidateDisks(machine).map((disk) => format.bytes(disk.identity.size)))}
             </Td>
-            <Td dataLabel={t('machines.adapter')} modifier="nowrap">
+            <Td dataLabel={t('machines.adapter')} modifier="nowrap" className={isUnnamed(machine) ? undefined : 'amorce-wide-only'}>
               <span className="amorce-code">{machine.macs.join(' ')}</span>
             </Td>
             <Td dataLabel={t('machines.seen')} modifier="nowrap">

@@ -6,12 +6,14 @@ import {
   CardTitle,
   Form,
   FormGroup,
-  Grid,
-  GridItem,
   PageSection,
   Radio,
+  Tab,
+  Tabs,
+  TabTitleText,
 } from '@patternfly/react-core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useSearchParams } from 'react-router';
 import { ask } from '../api/client';
 import { settingsQuery } from '../api/queries';
 import type { Settings } from '../api/types';
@@ -21,21 +23,33 @@ import { PageHeading } from '../layout/heading';
 import { Loading, Problem } from '../layout/state';
 import { ServerCard } from './server-card';
 
+const TABS = [
+  { name: 'site', Body: SiteCard },
+  { name: 'appliance', Body: ServerCard },
+] as const;
+
 /** Settings take effect when they are chosen; there is no button to forget. */
 export function SettingsPage() {
   const { t } = useLanguage();
+  const [words, setWords] = useSearchParams();
+  const { name: tab, Body } = TABS.find(({ name }) => name === words.get('tab')) ?? TABS[0];
   return (
     <>
       <PageHeading title={t('settings.title')} />
       <PageSection hasBodyWrapper={false} isFilled>
-        <Grid hasGutter>
-          <GridItem lg={6} span={12}>
-            <SiteCard />
-          </GridItem>
-          <GridItem lg={6} span={12}>
-            <ServerCard />
-          </GridItem>
-        </Grid>
+        <Tabs
+          activeKey={tab}
+          onSelect={(_, key) => setWords(key === 'site' ? {} : { tab: String(key) }, { replace: true })}
+          aria-label={t('settings.tabs')}
+          className="amorce-tabs"
+        >
+          {TABS.map(({ name }) => (
+            <Tab key={name} eventKey={name} title={<TabTitleText>{t(`settings.tab.${name}`)}</TabTitleText>} tabContentId={`settings-${name}`} />
+          ))}
+        </Tabs>
+        <section id={`settings-${tab}`} role="tabpanel" aria-label={t(`settings.tab.${tab}`)} tabIndex={0} className="amorce-tab-panel amorce-flow">
+          <Body />
+        </section>
       </PageSection>
     </>
   );
