@@ -135,6 +135,10 @@ const SCREENS = [
     await page.fill('#restore-count', '4');
   } },
   { name: 'restore-stopped', scene: 'school', path: ({ world }) => `/restore?machines=${world.machines.slice(8).map((machine) => machine.id).join()}&master=Debian+12+salle+info&version=2`, ready: '.amorce-remark-stop' },
+  { name: 'job-journal', scene: 'school', path: ({ jobs }) => `/jobs/${jobs[0]?.job.id}`, ready: '.amorce-progress', act: async (page) => {
+    await page.getByRole('button', { name: /^Journal/ }).nth(3).click();
+    await page.waitForSelector('[role=dialog] .amorce-timeline');
+  } },
   { name: 'job-report', scene: 'school', path: ({ jobs }) => `/jobs/${jobs[0]?.job.id}/report`, ready: '.amorce-report table' },
   { name: 'settings', scene: 'school', path: () => '/settings', ready: '#unknown-inventory' },
   { name: 'settings-appliance', scene: 'school', path: () => '/settings?tab=appliance', ready: '.pf-v6-c-progress' },

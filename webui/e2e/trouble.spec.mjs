@@ -147,7 +147,7 @@ test('progress is announced by state and not by every percent', () =>
     assert.ok(machine !== undefined);
     appliance.addJob({ title: 'Essai', machines: [machine.id], steps: [{ kind: 'capture', master: 'Essai', disk: null }] });
     await page.goto(`${appliance.url}/jobs`);
-    await page.getByText('En file').first().waitFor();
+    await page.locator('tbody').getByText('En file').first().waitFor();
     const region = page.locator('.amorce-for-readers[role=status]');
     appliance.advance();
     await region.getByText('En cours').waitFor();

@@ -194,13 +194,26 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
       publish('master', found);
       return send(answer, 204);
     }],
-    ['GET', /^\/jobs$/, (answer, _m, query) => send(answer, 200, pageOf(jobs.filter(({ job }) => (query.get('state') ?? job.state) === job.state).map(({ job }) => job), query))],
+    ['GET', /^\/jobs$/, (answer, _m, query) => send(answer, 200, pageOf(jobs.filter(({ job, machines }) => (query.get('state') ?? job.state) === job.state && (query.get('machine') === null || machines.some((row) => row.machine === query.get('machine')))).map(({ job }) => job), query))],
     ['POST', /^\/jobs$/, (answer, _m, _q, body, headers) => {
       const key = String(headers['idempotency-key'] ?? '');
       const known = jobs.find(({ job }) => job.id === created.get(key));
       const detail = known ?? addJob(body);
       created.set(key, detail.job.id);
       send(answer, 201, detail);
+    }],
+    ['POST', /^\/jobs\/preflight$/, (answer, _m, _q, body) => send(answer, 200, {
+      count: body.machines.length,
+      steps: body.steps,
+      remarks: [],
+      begins_at: body.schedule?.not_before ?? null,
+      machines: body.machines.map((/** @type {string} */ id) => ({ machine: id, label: world.machines.find((each) => each.id === id)?.label ?? id, remarks: preflightRemarks(world.machines.find((each) => each.id === id)) })),
+    })],
+    ['GET', /^\/jobs\/([^/]+)\/machines\/([^/]+)\/journal$/, (answer, [id, machine]) => {
+      const row = jobs.find(({ job }) => job.id === id)?.machines.find((each) => each.machine === machine);
+      if (row === undefined) return refuse(answer, 404, 'not-found', 'there is no such row');
+      const items = [{ at: ago(400_000), kind: 'created' }, { at: ago(360_000), kind: 'given', step_index: 0 }, { at: ago(355_000), kind: 'writing', step_index: 0, disk: world.machines[1]?.facts.disks[0]?.identity }];
+      return send(answer, 200, { items: ['failed', 'done', 'waiting'].includes(row.state) ? [...items, { at: ago(20_000), kind: row.state, problem: row.problem }] : items });
     }],
     ['GET', /^\/jobs\/([^/]+)$/, (answer, [id]) => {
       const found = jobs.find(({ job }) => job.id === id);
@@ -316,6 +329,12 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
     },
   };
 }
+
+/** What only the appliance knows. @param {Machine | undefined} machine */
+const preflightRemarks = (machine) =>
+  machine?.facts.disks.some((disk) => disk.contents?.includes('hibernated') === true) === true
+    ? [{ weight: 'warning', problem: { code: 'hibernated', title: 'a hibernated Windows on partition 3 is overwritten', remedy: 'start it and shut it down first' } }]
+    : [];
 
 /** @param {number} version */
 const result = (version) => ({ version, bytes_disk: 256e9, bytes_used: 31.4e9, bytes_read: 31.4e9, bytes_new: 2.1e9, bytes_stored: 0.9e9, bytes_sent: 14.2e9, bytes_written: 31.4e9, bytes_memory: 96_000_000, chunks: 31000, chunks_new: 2100, seconds: 341, notes: ['the backup partition table was moved to the end of the larger disk'] });

@@ -37,13 +37,13 @@ test('a machine that no list shows makes the lists ask again', () => {
 });
 
 test('a changed job changes in the list and on its page; a filtered list asks again', () => {
-  client.setQueryData(jobsQuery('').queryKey, page([job]));
-  client.setQueryData(jobsQuery('queued').queryKey, page([job]));
+  client.setQueryData(jobsQuery({}).queryKey, page([job]));
+  client.setQueryData(jobsQuery({ state: 'queued' }).queryKey, page([job]));
   client.setQueryData(jobQuery('j').queryKey, { job, machines: [row] });
   applyEvent(client, event('job', { ...job, state: 'running' }));
-  expect(client.getQueryData(jobsQuery('').queryKey)?.pages[0]?.items[0]?.state).toBe('running');
-  expect(client.getQueryState(jobsQuery('').queryKey)?.isInvalidated).toBe(false);
-  expect(client.getQueryState(jobsQuery('queued').queryKey)?.isInvalidated).toBe(true);
+  expect(client.getQueryData(jobsQuery({}).queryKey)?.pages[0]?.items[0]?.state).toBe('running');
+  expect(client.getQueryState(jobsQuery({}).queryKey)?.isInvalidated).toBe(false);
+  expect(client.getQueryState(jobsQuery({ state: 'queued' }).queryKey)?.isInvalidated).toBe(true);
   expect(client.getQueryData(jobQuery('j').queryKey)?.job.state).toBe('running');
 });
 

@@ -6,13 +6,15 @@ import type {
   Evidence,
   HistoryPage,
   JobDetail,
+  JobJournal,
   JobPage,
-  JobState,
   Machine,
   MachineBoots,
   MachinePage,
   MasterList,
+  NewJob,
   PlaceList,
+  Preflight,
   Server,
   Session,
   Settings,
@@ -132,11 +134,14 @@ export const mastersQuery = queryOptions({
   queryFn: ({ signal }) => ask<MasterList>('/masters', { signal }),
 });
 
-/** Jobs, newest first, of a state or of all. */
-export const jobsQuery = (state: JobState | '') =>
+/** What a list of jobs is narrowed by. */
+export type JobFilters = Partial<Record<'state' | 'machine' | 'whose', string>>;
+
+/** Jobs, newest first. */
+export const jobsQuery = (filters: JobFilters) =>
   infiniteQueryOptions({
-    queryKey: ['jobs', state],
-    queryFn: ({ signal, pageParam }) => ask<JobPage>(pagePath('/jobs', pageParam, { state }), { signal }),
+    queryKey: ['jobs', filterWords(filters)],
+    queryFn: ({ signal, pageParam }) => ask<JobPage>(pagePath('/jobs', pageParam, filters), { signal }),
     initialPageParam: '',
     getNextPageParam: (page) => page.next ?? undefined,
   });
@@ -152,6 +157,24 @@ export const jobQuery = (id: string) =>
   queryOptions({
     queryKey: ['job', id],
     queryFn: ({ signal }) => ask<JobDetail>(`/jobs/${encodeURIComponent(id)}`, { signal }),
+  });
+
+/** What can be said before a job is made. */
+export const preflightQuery = (job: NewJob | null) =>
+  queryOptions({
+    queryKey: ['preflight', JSON.stringify(job)],
+    queryFn: ({ signal }) => ask<Preflight>('/jobs/preflight', { method: 'POST', body: job, signal }),
+    enabled: job !== null,
+    retry: false,
+    staleTime: 5_000,
+  });
+
+/** What became of a machine in a job, in order. */
+export const journalQuery = (job: string, machine: string) =>
+  queryOptions({
+    queryKey: ['journal', job, machine],
+    queryFn: ({ signal }) => ask<JobJournal>(`/jobs/${encodeURIComponent(job)}/machines/${encodeURIComponent(machine)}/journal`, { signal }),
+    staleTime: 0,
   });
 
 /** What a failed machine left behind. */

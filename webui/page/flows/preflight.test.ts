@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { disk, machine, makeWorld } from '../../mock/world.mjs';
 import { masterNameFault } from './master-name';
-import { captureOptions, captureRemarks, restoreRemarks, targetDisk } from './preflight';
+import { captureOptions, captureRemarks, furtherRemarks, restoreRemarks, targetDisk } from './preflight';
 
 const version = makeWorld('school').masters[0]?.versions[0];
 if (version === undefined) throw new Error('the pretended school has a master');
@@ -91,4 +91,10 @@ test('a master’s name keeps to the appliance’s rule', () => {
   expect(masterNameFault('.hidden')).toBe('dot');
   expect(masterNameFault('')).toBe('empty');
   expect(masterNameFault('Salle 12 – été')).toBeNull();
+});
+
+test('what the appliance says is shown once: its own words stand back where this page has better ones', () => {
+  const theirs = ['disk-too-small', 'hibernated', 'offline'].map((code) => ({ weight: 'warning' as const, problem: { code, title: code, remedy: '' } }));
+  const codes = furtherRemarks(theirs, [{ code: 'too-small', weight: 'stop' }]).map(({ problem }) => problem.code);
+  expect(codes).toEqual(['hibernated', 'offline']);
 });

@@ -1,5 +1,5 @@
 /** What can be said before a job starts, from what is known of machine and master. Pure: facts in, remarks out. */
-import type { DiskFacts, Machine, MasterVersion } from '../api/types';
+import type { DiskFacts, Machine, MasterVersion, PreflightRemark } from '../api/types';
 import { type CaptureOption, type Refusal, readRefusals } from '../machines/disk-contents';
 import { candidateDisks } from '../machines/machine-text';
 
@@ -110,4 +110,22 @@ function fitRemarks(disk: DiskFacts, version: MasterVersion): Remark[] {
 
 function byWeight(remarks: Remark[]): Remark[] {
   return remarks.sort((left, right) => WEIGHTS[left.weight] - WEIGHTS[right.weight]);
+}
+
+/** What the appliance calls a thing that this page says itself, with its figures and in the reader's language. */
+const SAID_HERE: Record<string, RemarkCode> = {
+  'disk-too-small': 'too-small',
+  'sector-size': 'sector-size',
+  'disk-read-only': 'read-only',
+  'disk-in-use': 'in-use',
+  'disk-ambiguous': 'several-disks',
+  'disk-missing': 'no-disk',
+  quarantined: 'quarantined',
+  busy: 'busy',
+  offline: 'asleep',
+};
+
+/** What the appliance knows further of a machine: all that is not said here already. */
+export function furtherRemarks(theirs: readonly PreflightRemark[], ours: readonly Remark[]): PreflightRemark[] {
+  return theirs.filter(({ problem }) => !ours.some((remark) => remark.code === SAID_HERE[problem.code]));
 }

@@ -2,6 +2,7 @@
 import {
   Alert,
   Button,
+  Checkbox,
   Form,
   FormGroup,
   FormHelperText,
@@ -9,13 +10,14 @@ import {
   FormSelectOption,
   HelperText,
   HelperTextItem,
+  List,
   PageSection,
   TextInput,
 } from '@patternfly/react-core';
-import { useQueries, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
-import { machineQuery, mastersQuery } from '../api/queries';
+import { machineQuery, mastersQuery, preflightQuery } from '../api/queries';
 import type { DiskFacts, Machine, MasterVersion, NewJob, ReadBack } from '../api/types';
 import { useLanguage } from '../language/language';
 import { PageHeading } from '../layout/heading';
@@ -25,7 +27,8 @@ import { useCreateJob } from './create-job';
 import { useDraft } from './draft';
 import { MachinePicker } from './machine-picker';
 import { MasterChoice } from './master-choice';
-import { restoreRemarks } from './preflight';
+import { furtherRemarks, restoreRemarks } from './preflight';
+import { FurtherRemarks } from './remarks';
 import { RestoreTargets } from './restore-targets';
 import { FlowSection } from './section';
 
@@ -35,9 +38,13 @@ interface Draft {
   after: 'reboot' | 'power-off';
   /** The disk that a person named, if the job has one machine. */
   disk: string;
+  /** Wakes the machines first. */
+  wake?: boolean;
+  /** When it may begin, as the field for moments writes it; empty: at once. */
+  begins?: string;
 }
 
-const START: Draft = { title: '', readBack: 'full', after: 'reboot', disk: '' };
+const START: Draft = { title: '', readBack: 'full', after: 'reboot', disk: '', wake: false, begins: '' };
 
 /** One machine or a room of thirty: the same flow. */
 export function RestorePage() {
@@ -56,8 +63,34 @@ export function RestorePage() {
   const failed = queries.find((query) => query.isError);
   const version = findVersion(masters.data?.items.flatMap((master) => master.versions) ?? [], words);
   const named = machines.length === 1 ? namedDisk(machines[0], draft.disk) : null;
-  const checked = machines.map((machine) => ({ machine, remarks: restoreRemarks(machine, version, named) }));
-  const stopped = checked.filter(({ remarks }) => remarks.some((remark) => remark.weight === 'stop'));
+  const begins = startMoment(draft.begins);
+  const job: NewJob | null =
+    version === null || ids.length === 0
+      ? null
+      : {
+          title: draft.title.trim() === '' ? null : draft.title.trim(),
+          machines: ids,
+          count: ids.length,
+          steps: [
+            ...(draft.wake === true ? [{ kind: 'wake' as const }] : []),
+            {
+              kind: 'restore',
+              disk: named?.identity ?? null,
+              master: { name: version.name, version: version.version },
+              read_back: draft.readBack,
+            },
+            { kind: draft.after },
+          ],
+          ...(begins === null ? {} : { schedule: { not_before: begins } }),
+        };
+  const preflight = useQuery({ ...preflightQuery(job === null ? null : { ...job, title: null }), placeholderData: keepPreviousData });
+  const checked = machines.map((machine) => {
+    // A machine that is woken need not be switched on.
+    const remarks = restoreRemarks(machine, version, named).filter((remark) => remark.code !== 'asleep' || draft.wake !== true);
+    const theirs = job === null ? [] : (preflight.data?.machines.find((each) => each.machine === machine.id)?.remarks ?? []);
+    return { machine, remarks, further: furtherRemarks(theirs, remarks) };
+  });
+  const stopped = checked.filter(({ remarks, further }) => [...remarks, ...further].some((remark) => remark.weight === 'stop'));
   const ready = version !== null && machines.length === ids.length && ids.length > 0 && stopped.length === 0;
   const confirmed = typed.trim() === String(ids.length);
 
@@ -75,21 +108,9 @@ export function RestorePage() {
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (version === null || !ready || !confirmed) return;
-    const job: NewJob = {
-      title: draft.title.trim() === '' ? null : draft.title.trim(),
-      machines: ids,
-      steps: [
-        {
-          kind: 'restore',
-          disk: named?.identity ?? null,
-          master: { name: version.name, version: version.version },
-          read_back: draft.readBack,
-        },
-        { kind: draft.after },
-      ],
-    };
-    create.mutate(job);
+    if (job === null || !ready || !confirmed) return;
+    // What began to stand against it since it was looked at is told instead of done.
+    create.mutate({ ...job, accept: [] }, { onError: () => void preflight.refetch() });
   };
 
   return (
@@ -136,6 +157,11 @@ export function RestorePage() {
             <Options draft={draft} setDraft={setDraft} />
           </FlowSection>
           <FlowSection number={4} title={t('restore.confirm')}>
+            {job !== null && preflight.data !== undefined && preflight.data.remarks.length > 0 && (
+              <List isPlain className="amorce-alert">
+                <FurtherRemarks further={preflight.data.remarks} />
+              </List>
+            )}
             {!ready && <p className="amorce-quiet">{whatLacks(version, ids, stopped.length)}</p>}
             {ready && (
               <>
@@ -167,6 +193,7 @@ export function RestorePage() {
                 </FormGroup>
               </>
             )}
+            {preflight.isError && !create.isError && <Problem error={preflight.error} retry={() => void preflight.refetch()} />}
             {create.isError && <Problem error={create.error} />}
             <div className="amorce-flow-end">
               <Button
@@ -221,6 +248,27 @@ function Options({ draft, setDraft }: { draft: Draft; setDraft: (draft: Draft) =
           ))}
         </FormSelect>
       </FormGroup>
+      <FormGroup label={t('restore.begins')} fieldId="restore-begins">
+        <TextInput
+          id="restore-begins"
+          type="datetime-local"
+          value={draft.begins ?? ''}
+          onChange={(_, value) => setDraft({ ...draft, begins: value })}
+          aria-describedby="restore-begins-help"
+        />
+        <FormHelperText>
+          <HelperText id="restore-begins-help">
+            <HelperTextItem>{t('restore.begins-help')}</HelperTextItem>
+          </HelperText>
+        </FormHelperText>
+      </FormGroup>
+      <Checkbox
+        id="restore-wake"
+        label={t('restore.wake')}
+        description={t('restore.wake-about')}
+        isChecked={draft.wake === true}
+        onChange={(_, checked) => setDraft({ ...draft, wake: checked })}
+      />
       <FormGroup label={t('restore.name')} fieldId="restore-name">
         <TextInput
           id="restore-name"
@@ -242,4 +290,10 @@ function findVersion(versions: MasterVersion[], words: URLSearchParams): MasterV
 
 function namedDisk(machine: Machine | undefined, key: string): DiskFacts | null {
   return machine?.facts.disks.find((disk) => diskKey(disk) === key) ?? null;
+}
+
+/** The moment that a person wrote, or null for at once. */
+function startMoment(text: string | undefined): string | null {
+  const at = text === undefined || text === '' ? Number.NaN : new Date(text).getTime();
+  return Number.isNaN(at) ? null : new Date(at).toISOString();
 }

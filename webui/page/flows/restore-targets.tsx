@@ -1,7 +1,7 @@
 /** The machines of a restore, each with the disk it concerns and what stands against it. */
 import { Button, FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
-import type { DiskFacts, Machine } from '../api/types';
+import type { DiskFacts, Machine, PreflightRemark } from '../api/types';
 import { useLanguage } from '../language/language';
 import { readDiskContents } from '../machines/disk-contents';
 import { candidateDisks, diskKey, machineModel } from '../machines/machine-text';
@@ -9,7 +9,7 @@ import { type Remark, targetDisk } from './preflight';
 import { Remarks } from './remarks';
 
 interface Props {
-  checked: { machine: Machine; remarks: Remark[] }[];
+  checked: { machine: Machine; remarks: Remark[]; further: PreflightRemark[] }[];
   named: DiskFacts | null;
   onName: (disk: DiskFacts | null) => void;
   onRemove: (ids: string[]) => void;
@@ -18,7 +18,7 @@ interface Props {
 /** The preflight table. */
 export function RestoreTargets({ checked, named, onName, onRemove }: Props) {
   const { t } = useLanguage();
-  const stopped = checked.filter(({ remarks }) => remarks.some((remark) => remark.weight === 'stop'));
+  const stopped = checked.filter(({ remarks, further }) => [...remarks, ...further].some((remark) => remark.weight === 'stop'));
   return (
     <>
       <Table aria-label={t('restore.machines')} variant="compact" gridBreakPoint="grid-lg">
@@ -31,7 +31,7 @@ export function RestoreTargets({ checked, named, onName, onRemove }: Props) {
           </Tr>
         </Thead>
         <Tbody>
-          {checked.map(({ machine, remarks }) => (
+          {checked.map(({ machine, remarks, further }) => (
             <Tr key={machine.id}>
               <Td dataLabel={t('machines.name')}>
                 <div>
@@ -43,7 +43,7 @@ export function RestoreTargets({ checked, named, onName, onRemove }: Props) {
                 <Target machine={machine} named={named} choosable={checked.length === 1} onName={onName} />
               </Td>
               <Td dataLabel={t('restore.remarks')}>
-                <Remarks remarks={remarks} />
+                <Remarks remarks={remarks} further={further} />
               </Td>
               <Td className="amorce-actions">
                 <Button

@@ -14,12 +14,13 @@ import { JobRows } from './job-rows';
 import { JobStateLabel } from './job-state';
 import { RoomMap } from './room-map';
 import { useStepText } from './step-text';
+import { isAbsent } from './wait';
 
 const STATES = ['waiting', 'failed', 'running', 'queued', 'done', 'cancelled'] as const;
 
 /** The page of one job. */
 export function JobPage() {
-  const { t } = useLanguage();
+  const { t, format } = useLanguage();
   const { id = '' } = useParams();
   const navigate = useNavigate();
   const [words, setWords] = useSearchParams();
@@ -40,7 +41,8 @@ export function JobPage() {
     );
   }
   const { job } = detail;
-  const asleep = job.counts.queued;
+  const asleep = detail.machines.filter(isAbsent).length;
+  const begins = job.schedule.not_before;
   return (
     <>
       <PageHeading
@@ -58,6 +60,7 @@ export function JobPage() {
         about={
           <>
             {t('job.created', { name: job.created_by })} <Moment at={job.created_at} />
+            {begins !== undefined && begins !== null && <> · {t('job.begins', { moment: format.moment(Date.parse(begins)) })}</>}
           </>
         }
       />

@@ -13,15 +13,18 @@ import { Problem } from '../layout/state';
 import { ChooseDisk } from './choose-disk';
 import { EvidenceView } from './evidence';
 import { JobStateLabel } from './job-state';
+import { JournalView } from './journal';
 import { ResultSummary } from './result';
 import { StepProgressBar } from './step-progress';
 import { useStepText } from './step-text';
+import { WaitReason } from './wait';
 
 /** The rows; `limit` shows the first few where a whole room would be too much. */
 export function JobRows({ detail, limit }: { detail: JobDetail; limit?: number }) {
   const { t } = useLanguage();
   const [evidence, setEvidence] = useState<JobMachine | null>(null);
   const [choosing, setChoosing] = useState<JobMachine | null>(null);
+  const [reading, setReading] = useState<JobMachine | null>(null);
   const shown = limit === undefined ? detail.machines : orderByNeed(detail.machines).slice(0, limit);
   return (
     <>
@@ -51,7 +54,7 @@ export function JobRows({ detail, limit }: { detail: JobDetail; limit?: number }
                 <RowDetail row={row} job={detail.job} />
               </Td>
               <Td className="amorce-actions">
-                <RowActions row={row} onEvidence={setEvidence} onChoose={setChoosing} />
+                <RowActions row={row} onEvidence={setEvidence} onChoose={setChoosing} onJournal={limit === undefined ? setReading : null} />
               </Td>
             </Tr>
           ))}
@@ -63,6 +66,7 @@ export function JobRows({ detail, limit }: { detail: JobDetail; limit?: number }
         </Content>
       )}
       {evidence !== null && <EvidenceView row={evidence} onClose={() => setEvidence(null)} />}
+      {reading !== null && <JournalView row={reading} job={detail.job} onClose={() => setReading(null)} />}
       {choosing !== null && <ChooseDisk row={choosing} job={detail.job} onClose={() => setChoosing(null)} />}
     </>
   );
@@ -94,7 +98,7 @@ function RowDetail({ row, job }: { row: JobMachine; job: Job }) {
       {row.state === 'running' && row.progress !== undefined && row.progress !== null && (
         <StepProgressBar progress={row.progress} step={`${row.machine_label}: ${words}`} />
       )}
-      {row.state === 'queued' && problem === null && <div>{t('job.queued-why')}</div>}
+      {problem === null && <WaitReason row={row} />}
       {problem !== null && (
         <div>
           <div className={row.state === 'failed' ? 'amorce-strong' : ''}>{problem.title}</div>
@@ -119,7 +123,14 @@ function RowDetail({ row, job }: { row: JobMachine; job: Job }) {
   );
 }
 
-function RowActions({ row, onEvidence, onChoose }: { row: JobMachine; onEvidence: (row: JobMachine) => void; onChoose: (row: JobMachine) => void }) {
+interface RowActionsProps {
+  row: JobMachine;
+  onEvidence: (row: JobMachine) => void;
+  onChoose: (row: JobMachine) => void;
+  onJournal: ((row: JobMachine) => void) | null;
+}
+
+function RowActions({ row, onEvidence, onChoose, onJournal }: RowActionsProps) {
   const { t } = useLanguage();
   const client = useQueryClient();
   const retry = useMutation({
@@ -151,6 +162,11 @@ function RowActions({ row, onEvidence, onChoose }: { row: JobMachine; onEvidence
       {row.has_evidence && (
         <Button size="sm" variant="link" onClick={() => onEvidence(row)} aria-label={t('evidence.button-for', { name: row.machine_label })}>
           {t('evidence.button')}
+        </Button>
+      )}
+      {onJournal !== null && (
+        <Button size="sm" variant="link" onClick={() => onJournal(row)} aria-label={t('journal.button-for', { name: row.machine_label })}>
+          {t('journal.button')}
         </Button>
       )}
       {retry.isError && <Problem error={retry.error} />}

@@ -1,9 +1,9 @@
 /** Every job: what runs now with its machines, and what was. */
-import { Button, Card, CardBody, CardHeader, CardTitle, Content, PageSection, Title } from '@patternfly/react-core';
+import { Button, Card, CardBody, CardHeader, CardTitle, Content, FormSelect, FormSelectOption, PageSection, Title } from '@patternfly/react-core';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { Link, useNavigate } from 'react-router';
+import { Link, useNavigate, useSearchParams } from 'react-router';
 import { jobQuery, jobsQuery } from '../api/queries';
 import type { Job } from '../api/types';
 import { useLanguage } from '../language/language';
@@ -19,11 +19,26 @@ import { isFinal, JobStateLabel } from './job-state';
 /** Machines shown per running job; the job's own page shows all. */
 const ROWS_PER_JOB = 6;
 
+const STATES = ['running', 'waiting', 'queued', 'failed', 'cancelled', 'done'] as const;
+
 /** The list of jobs. */
 export function JobsPage() {
   const { t } = useLanguage();
   const navigate = useNavigate();
-  const list = useInfiniteQuery(jobsQuery(''));
+  const [words, setWords] = useSearchParams();
+  const filters = { state: STATES.find((each) => each === words.get('state')) ?? '', whose: words.get('whose') === 'mine' ? 'mine' : '' };
+  const isNarrowed = filters.state !== '' || filters.whose !== '';
+  const list = useInfiniteQuery({ ...jobsQuery(filters), placeholderData: keepPreviousData });
+  const set = (name: 'state' | 'whose', value: string) =>
+    setWords(
+      (old) => {
+        const next = new URLSearchParams(old);
+        if (value === '') next.delete(name);
+        else next.set(name, value);
+        return next;
+      },
+      { replace: true },
+    );
   const jobs = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data]);
   const total = list.data?.pages[0]?.total ?? 0;
   const active = jobs.filter((job) => !isFinal(job.state));
@@ -32,9 +47,29 @@ export function JobsPage() {
     <>
       <PageHeading title={t('jobs.title')} about={t('jobs.about')} />
       <PageSection hasBodyWrapper={false} isFilled>
+        {(isNarrowed || jobs.length > 0) && (
+          <div className="amorce-bar">
+            <div className="amorce-filters" role="group" aria-label={t('filter.label')}>
+              <FormSelect aria-label={t('job.state')} value={filters.state} onChange={(_, value) => set('state', value)}>
+                <FormSelectOption value="" label={t('jobs.any-state')} />
+                {STATES.map((state) => (
+                  <FormSelectOption key={state} value={state} label={t(`job.state.${state}`)} />
+                ))}
+              </FormSelect>
+              <FormSelect aria-label={t('jobs.whose')} value={filters.whose} onChange={(_, value) => set('whose', value)}>
+                <FormSelectOption value="" label={t('jobs.everybodys')} />
+                <FormSelectOption value="mine" label={t('jobs.mine')} />
+              </FormSelect>
+            </div>
+            <span className="amorce-count" role="status">
+              {t('jobs.count', { count: total })}
+            </span>
+          </div>
+        )}
+        {list.isSuccess && jobs.length === 0 && isNarrowed && <p className="amorce-quiet">{t('jobs.none-narrowed')}</p>}
         {list.isPending && <Loading />}
         {list.isError && <Problem error={list.error} retry={() => void list.refetch()} />}
-        {list.isSuccess && jobs.length === 0 && (
+        {list.isSuccess && jobs.length === 0 && !isNarrowed && (
           <Nothing
             title={t('jobs.none')}
             icon={TasksIcon}

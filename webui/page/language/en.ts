@@ -1,9 +1,11 @@
+import { jobs } from './en/jobs';
 import { machines } from './en/machines';
 import { site } from './en/site';
 import type { MessageKey } from './language';
 
 /** The page's words in English, under the keys of fr.ts. */
 export const en: Record<MessageKey, string> = {
+  ...jobs,
   ...machines,
   ...site,
   // Said everywhere

@@ -1,8 +1,10 @@
+import { jobs } from './fr/jobs';
 import { machines } from './fr/machines';
 import { site } from './fr/site';
 
 /** The page's words in French: the source. Every key here has its English in en.ts; docs/glossary.md has the terms. */
 export const fr = {
+  ...jobs,
   ...machines,
   ...site,
   // Said everywhere

@@ -28,6 +28,7 @@ import { Moment } from '../layout/moment';
 import { Loading, Problem } from '../layout/state';
 import { CurrentJob } from './current-job';
 import { Disk } from './disk-picture';
+import { MachineJobs } from './machine-jobs';
 import { MachineStateLabel } from './machine-state';
 import { isUnnamed, machineModel } from './machine-text';
 import { MachineMenu } from '../menus/machine-menu';
@@ -36,7 +37,7 @@ import { BootTimeline } from './record/boot-timeline';
 import { RecordActions } from './record/record-actions';
 import { RecordHistory } from './record/record-history';
 
-const TABS = ['overview', 'boots', 'menu', 'history'] as const;
+const TABS = ['overview', 'jobs', 'boots', 'menu', 'history'] as const;
 
 /** The page of one machine. */
 export function MachinePage() {
@@ -99,6 +100,7 @@ export function MachinePage() {
           ))}
         </Tabs>
         <section id={`machine-${tab}`} role="tabpanel" aria-label={t(`machine.tab.${tab}`)} tabIndex={0} className="amorce-tab-panel">
+        {tab === 'jobs' && <MachineJobs machine={machine} />}
         {tab === 'boots' && <BootTimeline machine={machine} />}
         {tab === 'history' && <RecordHistory machine={machine} />}
         {tab === 'menu' && <MachineMenu machine={machine} />}
