@@ -43,7 +43,7 @@ pub use machine::{
 pub use memory::KnownMachine;
 pub use menu::{EffectiveMenu, EntryWish, LevelEntry, MenuLevel, MenuOwner, MenuSettings, MenuWish, Said};
 pub use people::{Actor, Person, Role};
-pub use place::{PlaceKind, PlaceRow, ROOT};
+pub use place::{GroupQuery, ListOutcome, PLAN_MAX, PlaceEdit, PlaceKind, PlaceRow, Plan, ROOT, Seat};
 pub use scope::Scope;
 pub use setting::{Language, Settings, UnknownMachines};
 pub use table::{Separator, to_cp1252};

@@ -27,7 +27,8 @@ use crate::{
     people::Actor,
     time::Time,
 };
-use list::{firmware_text, sort_name};
+use list::sort_name;
+pub(crate) use list::{count, firmware_text};
 use protocol::{
     JobId, MachineId,
     job::JobState,

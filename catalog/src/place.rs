@@ -1,13 +1,24 @@
 //! Places and groups: the tree that machines are in, and what inherits along it.
 
+mod membership;
+mod plan;
+mod query;
+
 use crate::{
     Catalog,
     change::Subject,
     error::{Error, ErrorKind, Result},
+    machine::MachineFilter,
     menu::{MenuLevel, MenuOwner, load_level},
     people::Actor,
+    scope::Scope,
 };
-use protocol::{MachineId, PlaceId};
+pub use membership::ListOutcome;
+pub(crate) use membership::places_of;
+pub use plan::{PLAN_MAX, Plan, Seat};
+use protocol::{MasterName, PlaceId};
+pub use query::GroupQuery;
+pub(crate) use query::within;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -70,6 +81,27 @@ pub struct PlaceRow {
     pub kind: PlaceKind,
     /// What people call it.
     pub name: String,
+    /// What a person wrote about it.
+    pub note: String,
+    /// Of a group whose members are found and not chosen: how.
+    pub query: Option<GroupQuery>,
+    /// The master that a restore there proposes.
+    pub master: Option<MasterName>,
+}
+
+/// What a person changes of a place; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlaceEdit {
+    /// The new name.
+    pub name: Option<String>,
+    /// What it lies in from now on.
+    pub parent: Option<PlaceId>,
+    /// The new note.
+    pub note: Option<String>,
+    /// Of a group that finds its members: how from now on.
+    pub query: Option<GroupQuery>,
+    /// The master that a restore there proposes; `Some(None)`: none.
+    pub master: Option<Option<MasterName>>,
 }
 
 /// The tree as memory holds it, with what each place decides of menus.
@@ -84,6 +116,10 @@ impl Places {
             places.insert(row.id, (row, level));
         }
         Ok(Self(places))
+    }
+
+    pub(crate) fn get(&self, id: PlaceId) -> Option<&PlaceRow> {
+        self.0.get(&id).map(|(row, _)| row)
     }
 
     /// What is decided from the root down to a place.
@@ -121,7 +157,53 @@ impl Catalog {
         self.0.database.read(|transaction| rows(transaction))
     }
 
-    /// Makes a place or a group.
+    /// How many machines lie in each place or below it, or are in each group.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn machines_of_places(&self) -> Result<HashMap<PlaceId, u64>> {
+        let rows: Vec<PlaceRow> = self
+            .memory()
+            .places
+            .0
+            .values()
+            .map(|(row, _)| row.clone())
+            .collect();
+        let found: Vec<_> = rows
+            .iter()
+            .filter(|row| row.query.is_some())
+            .map(|row| {
+                let filter = MachineFilter {
+                    scope: Scope::Everything,
+                    place: Some(row.id),
+                    ..MachineFilter::default()
+                };
+                (row.id, self.condition(&filter))
+            })
+            .collect();
+        self.0.database.read(|transaction| {
+            let mut own: HashMap<PlaceId, u64> = HashMap::new();
+            let mut statement = transaction.prepare_cached(
+                "SELECT coalesce(place, ?1), count(*) FROM machine GROUP BY place
+                 UNION ALL SELECT entity, count(*) FROM group_member GROUP BY entity",
+            )?;
+            let counts = statement.query_map([ROOT.to_string()], |row| {
+                Ok((row.get::<_, String>(0)?, crate::job::count_of(row, 1)?))
+            })?;
+            for count in counts {
+                let (id, count) = count?;
+                if let Ok(id) = id.parse() {
+                    *own.entry(id).or_default() += count;
+                }
+            }
+            for (id, condition) in found {
+                own.insert(id, crate::machine::count(transaction, &condition)?);
+            }
+            Ok(summed(&rows, &own))
+        })
+    }
+
+    /// Makes a place, or a group of machines that people choose.
     ///
     /// # Errors
     /// When it cannot lie there, or its name cannot be used.
@@ -130,6 +212,31 @@ impl Catalog {
         kind: PlaceKind,
         name: &str,
         parent: PlaceId,
+        actor: &Actor,
+    ) -> Result<PlaceRow> {
+        self.create(kind, name, parent, None, actor)
+    }
+
+    /// Makes a group that finds its members.
+    ///
+    /// # Errors
+    /// When it cannot lie there, or its name or its query cannot be used.
+    pub fn create_found_group(
+        &self,
+        name: &str,
+        parent: PlaceId,
+        query: GroupQuery,
+        actor: &Actor,
+    ) -> Result<PlaceRow> {
+        self.create(PlaceKind::Group, name, parent, Some(query), actor)
+    }
+
+    fn create(
+        &self,
+        kind: PlaceKind,
+        name: &str,
+        parent: PlaceId,
+        query: Option<GroupQuery>,
         actor: &Actor,
     ) -> Result<PlaceRow> {
         let name = checked_name(name)?;
@@ -142,41 +249,82 @@ impl Catalog {
             if count >= PLACES_MAX || line_of(connection, Some(parent))?.len() >= DEPTH_MAX {
                 return Err(Error::invalid("there are too many places", "delete some"));
             }
+            if let Some(query) = &query {
+                query.check(&Places::load(connection)?, None)?;
+            }
             let row = PlaceRow {
                 id: PlaceId::new(),
                 parent: Some(parent),
                 kind,
                 name: name.clone(),
+                note: String::new(),
+                query,
+                master: None,
             };
             connection.execute(
-                "INSERT INTO entity (id, parent, kind, name) VALUES (?1, ?2, ?3, ?4)",
-                params![row.id.to_string(), parent.to_string(), kind.text(), row.name],
+                "INSERT INTO entity (id, parent, kind, name, query) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    row.id.to_string(),
+                    parent.to_string(),
+                    kind.text(),
+                    row.name,
+                    json(row.query.as_ref())
+                ],
             )?;
-            let after = serde_json::json!({ "kind": kind, "name": row.name, "parent": parent });
-            writing.audit(actor, "create", "place", row.id, None, Some(after))?;
+            writing.audit(actor, "create", "place", row.id, None, Some(shown(&row)))?;
             writing.places_changed();
             writing.changed(Subject::Settings);
             Ok(row)
         })
     }
 
-    /// Renames a place.
+    /// Renames a place, moves it with all that lies in it, or changes what is known of it.
     ///
     /// # Errors
-    /// When there is no such place, or the name cannot be used.
-    pub fn rename_place(&self, id: PlaceId, name: &str, actor: &Actor) -> Result<PlaceRow> {
-        let name = checked_name(name)?;
+    /// When there is no such place, it cannot lie there, or something of it cannot be used.
+    pub fn edit_place(&self, id: PlaceId, edit: PlaceEdit, actor: &Actor) -> Result<PlaceRow> {
+        let name = edit.name.as_deref().map(checked_name).transpose()?;
+        let note = edit.note.as_deref().map(checked_note).transpose()?;
         self.write(|writing| {
             let connection = writing.transaction;
-            let mut row = find(connection, id)?.ok_or_else(|| Error::not_found("such place"))?;
-            let before = serde_json::json!({ "name": row.name });
-            row.name = name.clone();
+            let before = find(connection, id)?.ok_or_else(|| Error::not_found("such place"))?;
+            let mut row = before.clone();
+            row.name = name.clone().unwrap_or(row.name);
+            row.note = note.clone().unwrap_or(row.note);
+            row.master = edit.master.clone().unwrap_or(row.master);
+            if let Some(parent) = edit.parent.filter(|parent| before.parent != Some(*parent)) {
+                check_move(connection, &before, parent)?;
+                row.parent = Some(parent);
+            }
+            if let Some(query) = &edit.query {
+                if row.query.is_none() {
+                    return Err(Error::invalid(
+                        format!("the members of {} are chosen, not found", row.name),
+                        "make a new group with a query",
+                    ));
+                }
+                query.check(&Places::load(connection)?, Some(id))?;
+                row.query = Some(query.clone());
+            }
             connection.execute(
-                "UPDATE entity SET name = ?2 WHERE id = ?1",
-                params![id.to_string(), row.name],
+                "UPDATE entity SET parent = ?2, name = ?3, note = ?4, query = ?5, master = ?6 WHERE id = ?1",
+                params![
+                    id.to_string(),
+                    row.parent.map(|parent| parent.to_string()),
+                    row.name,
+                    row.note,
+                    json(row.query.as_ref()),
+                    row.master.as_ref().map(ToString::to_string)
+                ],
             )?;
-            let after = serde_json::json!({ "name": row.name });
-            writing.audit(actor, "edit", "place", id, Some(before), Some(after))?;
+            writing.audit(
+                actor,
+                "edit",
+                "place",
+                id,
+                Some(shown(&before)),
+                Some(shown(&row)),
+            )?;
             writing.places_changed();
             writing.changed(Subject::Settings);
             Ok(row)
@@ -193,7 +341,8 @@ impl Catalog {
             let row = find(connection, id)?.ok_or_else(|| Error::not_found("such place"))?;
             let used: bool = connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM entity WHERE parent = ?1) OR EXISTS (SELECT 1 FROM machine WHERE place = ?1)
-                     OR EXISTS (SELECT 1 FROM group_member WHERE entity = ?1)",
+                     OR EXISTS (SELECT 1 FROM group_member WHERE entity = ?1)
+                     OR EXISTS (SELECT 1 FROM entity WHERE instr(query, ?1))",
                 [id.to_string()],
                 |row| row.get(0),
             )?;
@@ -201,79 +350,37 @@ impl Catalog {
                 return Err(Error::new(
                     ErrorKind::Conflict,
                     "place-in-use",
-                    format!("{} is not empty", row.name),
-                    "move what lies in it first",
+                    format!("{} is not empty, or a group's query names it", row.name),
+                    "move what lies in it first, and change such queries",
                 ));
             }
             connection.execute("DELETE FROM entity WHERE id = ?1", [id.to_string()])?;
-            let before = serde_json::json!({ "kind": row.kind, "name": row.name, "parent": row.parent });
-            writing.audit(actor, "delete", "place", id, Some(before), None)?;
+            writing.audit(actor, "delete", "place", id, Some(shown(&row)), None)?;
             writing.places_changed();
             writing.changed(Subject::Settings);
             Ok(())
         })
     }
+}
 
-    /// The place and the groups that a machine is in.
-    ///
-    /// # Errors
-    /// When the catalog cannot be read.
-    pub fn places_of(&self, machine: MachineId) -> Result<(Option<PlaceId>, Vec<PlaceId>)> {
-        self.0
-            .database
-            .read(|transaction| places_of(transaction, machine))
+/// What lies in each place or below it, of what lies in each itself. Groups count for themselves alone.
+fn summed(rows: &[PlaceRow], own: &HashMap<PlaceId, u64>) -> HashMap<PlaceId, u64> {
+    let parents: HashMap<PlaceId, Option<PlaceId>> = rows.iter().map(|row| (row.id, row.parent)).collect();
+    let mut sums: HashMap<PlaceId, u64> = HashMap::new();
+    for row in rows {
+        let count = own.get(&row.id).copied().unwrap_or(0);
+        let mut next = Some(row.id);
+        for _ in 0..=DEPTH_MAX {
+            let Some(id) = next else { break };
+            *sums.entry(id).or_default() += count;
+            next = parents
+                .get(&id)
+                .copied()
+                .flatten()
+                .filter(|_| row.kind != PlaceKind::Group);
+        }
     }
-
-    /// Puts a machine into a place (none: the root) and into these groups and no others.
-    ///
-    /// # Errors
-    /// When there is no such machine, place or group.
-    pub fn put_machine(
-        &self,
-        machine: MachineId,
-        place: Option<PlaceId>,
-        groups: &[PlaceId],
-        actor: &Actor,
-    ) -> Result<()> {
-        self.write(|writing| {
-            let connection = writing.transaction;
-            let is_group = |id: PlaceId| -> Result<bool> {
-                let row = find(connection, id)?;
-                let row = row.ok_or_else(|| Error::invalid(format!("there is no place {id}"), "choose another"))?;
-                Ok(row.kind == PlaceKind::Group)
-            };
-            if let Some(place) = place
-                && is_group(place)?
-            {
-                return Err(Error::invalid("a group is no place", "name it among the groups"));
-            }
-            for group in groups {
-                if !is_group(*group)? {
-                    return Err(Error::invalid("a place is no group", "name it as the place"));
-                }
-            }
-            let before = places_of(connection, machine)?;
-            let changed = connection.execute(
-                "UPDATE machine SET place = ?2 WHERE id = ?1",
-                params![machine.to_string(), place.map(|place| place.to_string())],
-            )?;
-            if changed == 0 {
-                return Err(Error::not_found("such machine"));
-            }
-            connection.execute("DELETE FROM group_member WHERE machine = ?1", [machine.to_string()])?;
-            for group in groups {
-                connection.execute(
-                    "INSERT OR IGNORE INTO group_member (machine, entity) VALUES (?1, ?2)",
-                    params![machine.to_string(), group.to_string()],
-                )?;
-            }
-            let shown = |(place, groups): &(Option<PlaceId>, Vec<PlaceId>)| serde_json::json!({ "place": place, "groups": groups });
-            let after = (place, groups.to_vec());
-            writing.audit(actor, "edit", "machine", machine, Some(shown(&before)), Some(shown(&after)))?;
-            writing.changed(Subject::Machine { id: machine });
-            Ok(())
-        })
-    }
+    sums
 }
 
 /// The owners of menus from the root down to a place.
@@ -286,25 +393,6 @@ pub(crate) fn line_of(connection: &Connection, place: Option<PlaceId>) -> Result
     }
     line.reverse();
     Ok(line)
-}
-
-/// The place and the groups that a machine is in; groups in the order of their names.
-pub(crate) fn places_of(
-    connection: &Connection,
-    machine: MachineId,
-) -> Result<(Option<PlaceId>, Vec<PlaceId>)> {
-    let place: Option<Option<String>> = connection
-        .prepare_cached("SELECT place FROM machine WHERE id = ?1")?
-        .query_row([machine.to_string()], |row| row.get(0))
-        .optional()?;
-    let mut statement = connection.prepare_cached(
-        "SELECT g.entity FROM group_member g JOIN entity e ON e.id = g.entity WHERE g.machine = ?1 ORDER BY e.name, e.id",
-    )?;
-    let groups = statement
-        .query_map([machine.to_string()], |row| row.get::<_, String>(0))?
-        .filter_map(|id| id.ok()?.parse().ok())
-        .collect();
-    Ok((place.flatten().and_then(|id| id.parse().ok()), groups))
 }
 
 fn check_below(above: PlaceKind, kind: PlaceKind) -> Result<()> {
@@ -336,36 +424,91 @@ fn checked_name(name: &str) -> Result<String> {
     ))
 }
 
+fn checked_note(note: &str) -> Result<String> {
+    let note = note.trim();
+    if note.chars().count() <= 500 && !note.chars().any(|c| c.is_control() && c != '\n') {
+        return Ok(note.to_owned());
+    }
+    Err(Error::invalid("a note has at most 500 characters", "shorten it"))
+}
+
+/// Refuses to put a place into itself, below itself, or where its kind or its depth does not fit.
+fn check_move(connection: &Connection, row: &PlaceRow, parent: PlaceId) -> Result<()> {
+    let above = find(connection, parent)?
+        .ok_or_else(|| Error::invalid("there is no such place to put it in", "choose another"))?;
+    check_below(above.kind, row.kind)?;
+    let line = line_of(connection, Some(parent))?;
+    if line.contains(&MenuOwner::Place(row.id)) {
+        return Err(Error::invalid("a place cannot lie in itself", "choose another"));
+    }
+    let below: u16 = connection.query_row(
+        "WITH RECURSIVE below (id, depth) AS (VALUES (?1, 1) UNION ALL SELECT e.id, b.depth + 1 FROM entity e
+             JOIN below b ON e.parent = b.id WHERE b.depth <= 10) SELECT max(depth) FROM below",
+        [row.id.to_string()],
+        |row| row.get(0),
+    )?;
+    if line.len() + usize::from(below) > DEPTH_MAX {
+        return Err(Error::invalid(
+            "places would lie too deep in each other",
+            "choose another",
+        ));
+    }
+    Ok(())
+}
+
+/// As the audit shows it.
+fn shown(row: &PlaceRow) -> serde_json::Value {
+    serde_json::json!({
+        "kind": row.kind, "name": row.name, "parent": row.parent, "note": row.note, "query": row.query, "master": row.master,
+    })
+}
+
+fn json(query: Option<&GroupQuery>) -> Option<String> {
+    query.and_then(|query| serde_json::to_string(query).ok())
+}
+
+const COLUMNS: &str = "id, parent, kind, name, note, query, master";
+
 fn find(connection: &Connection, id: PlaceId) -> Result<Option<PlaceRow>> {
     let found = connection
-        .prepare_cached("SELECT id, parent, kind, name FROM entity WHERE id = ?1")?
-        .query_row([id.to_string()], columns)
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM entity WHERE id = ?1"))?
+        .query_row([id.to_string()], row_of)
         .optional()?;
-    Ok(found.and_then(row_of))
+    Ok(found.flatten())
 }
 
 fn rows(connection: &Connection) -> Result<Vec<PlaceRow>> {
     let mut statement =
-        connection.prepare_cached("SELECT id, parent, kind, name FROM entity ORDER BY name, id")?;
-    let rows = statement.query_map([], columns)?;
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM entity ORDER BY name, id"))?;
+    let rows = statement.query_map([], row_of)?;
     let mut places = Vec::new();
     for row in rows {
-        places.extend(row_of(row?));
+        places.extend(row?);
     }
     Ok(places)
 }
 
-type Columns = (String, Option<String>, String, String);
-
-fn columns(row: &rusqlite::Row<'_>) -> rusqlite::Result<Columns> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-}
-
-fn row_of((id, parent, kind, name): Columns) -> Option<PlaceRow> {
-    Some(PlaceRow {
-        id: id.parse().ok()?,
+/// `None`: the row is damaged.
+fn row_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<PlaceRow>> {
+    let text = |index| row.get::<_, String>(index);
+    let maybe = |index| row.get::<_, Option<String>>(index);
+    let (Ok(id), parent) = (text(0)?.parse(), maybe(1)?) else {
+        return Ok(None);
+    };
+    // A query that cannot be read finds nobody: it stays a group that finds its members.
+    let query = maybe(5)?.map(|query| {
+        serde_json::from_str(&query).unwrap_or_else(|_| GroupQuery {
+            in_groups: vec![id],
+            ..GroupQuery::default()
+        })
+    });
+    Ok(Some(PlaceRow {
+        id,
         parent: parent.and_then(|parent| parent.parse().ok()),
-        kind: PlaceKind::parse(&kind),
-        name,
-    })
+        kind: PlaceKind::parse(&text(2)?),
+        name: text(3)?,
+        note: text(4)?,
+        query,
+        master: maybe(6)?.and_then(|master| master.parse().ok()),
+    }))
 }

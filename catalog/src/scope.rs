@@ -43,6 +43,19 @@ impl Condition {
         }
     }
 
+    /// Of which everything is true.
+    pub(crate) fn all() -> Self {
+        Self {
+            sql: "1=1".to_owned(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Narrows it to what the other does not find.
+    pub(crate) fn and_not(&mut self, other: Self) {
+        self.and(&format!("NOT ({})", other.sql), other.values);
+    }
+
     /// Narrows it. `clause` has as many question marks as there are values, and no text from outside.
     pub(crate) fn and(&mut self, clause: &str, values: impl IntoIterator<Item = Value>) {
         self.sql.push_str(" AND (");

@@ -5,6 +5,7 @@ mod crashes;
 mod identities;
 mod jobs;
 mod menus;
+mod places;
 mod plans;
 mod records;
 mod sessions;

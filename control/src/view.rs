@@ -9,6 +9,7 @@ mod machine;
 mod master;
 mod menu;
 mod person;
+mod place;
 mod plan;
 mod record;
 mod site;
@@ -24,11 +25,12 @@ pub use machine::{
 };
 pub(crate) use master::{DepotVersions, not_whole};
 pub use master::{Master, MasterList, MasterPartition, MasterVersion};
-pub use menu::{
-    MachinePlace, Menu, MenuEntry, MenuOrigin, MenuSettings, NewPlace, Place, PlaceChange, PlaceKind,
-    PlaceList, SettingOrigin, ShownEntry, WholeMenu,
-};
+pub use menu::{Menu, MenuEntry, MenuOrigin, MenuSettings, SettingOrigin, ShownEntry, WholeMenu};
 pub use person::{FirstAdministrator, LogIn, Session, Setup};
+pub use place::{
+    Favourite, GroupQuery, MachinePlace, MachineTrait, NewPlace, Place, PlaceChange, PlaceImport,
+    PlaceImportOutcome, PlaceKind, PlaceList, PlaceMembers, PlaceMembersOutcome, RoomPlan, Seat,
+};
 pub use plan::{
     Blackout, JobRules, JobSchedule, JobTarget, JobWindow, MachinePreflight, Preflight, Remark, Weekday,
     Weight,

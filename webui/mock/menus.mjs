@@ -7,7 +7,7 @@
 /** @typedef {import('./records.mjs').Tools} Tools */
 
 /** @param {string} id @param {Place['kind']} kind @param {string} name @param {string | null} parent @returns {Place} */
-const place = (id, kind, name, parent) => ({ id, kind, name, parent });
+const place = (id, kind, name, parent) => ({ id, kind, name, parent, note: '', query: null, master: null, machines: 0, favourite: false });
 
 /** The places of a site. */
 export function makePlaces() {

@@ -59,7 +59,7 @@ impl Catalog {
             }
             // Masters were looked at meanwhile: somebody may have moved a machine.
             if let Some(target) = target {
-                let now = target.machines(connection, &Scope::Everything)?;
+                let now = target.machines(connection, &Scope::Everything, writing.now)?;
                 if now != wish.machines {
                     return Err(selection_changed(seen.unwrap_or_default(), now.len()));
                 }
@@ -137,7 +137,7 @@ impl Catalog {
         let machines = self
             .0
             .database
-            .read(|transaction| target.machines(transaction, &Scope::Everything))?;
+            .read(|transaction| target.machines(transaction, &Scope::Everything, self.now()))?;
         if let Some(seen) = wish
             .count
             .filter(|seen| usize::try_from(*seen) != Ok(machines.len()))

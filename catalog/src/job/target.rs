@@ -2,10 +2,12 @@
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    place::{Places, within},
     scope::{Condition, Scope, Scoped},
+    time::Time,
 };
 use protocol::{JobId, MachineId, PlaceId};
-use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
+use rusqlite::{Connection, params_from_iter, types::Value};
 use serde::{Deserialize, Serialize};
 
 /// What a job is made for, but for machines that are named one by one.
@@ -35,30 +37,20 @@ impl Target {
     }
 
     /// The machines that it means now, of those that somebody may see.
-    pub(super) fn machines(&self, connection: &Connection, scope: &Scope) -> Result<Vec<MachineId>> {
+    pub(super) fn machines(
+        &self,
+        connection: &Connection,
+        scope: &Scope,
+        now: Time,
+    ) -> Result<Vec<MachineId>> {
         let mut condition = Condition::within(scope, Scoped::Machines);
         match self {
             Self::Place { place } => {
-                let kind: Option<String> = connection
-                    .query_row(
-                        "SELECT kind FROM entity WHERE id = ?1",
-                        [place.to_string()],
-                        |row| row.get(0),
-                    )
-                    .optional()?;
-                if kind.is_none() {
+                let places = Places::load(connection)?;
+                if places.get(*place).is_none() {
                     return Err(Error::not_found("such place or group"));
                 }
-                // The root's machines are also those that nobody put anywhere.
-                condition.and(
-                    "m.id IN (SELECT machine FROM group_member WHERE entity = ?)
-                     OR coalesce(m.place, (SELECT id FROM entity WHERE parent IS NULL)) IN (
-                         WITH RECURSIVE below (id) AS (
-                             SELECT id FROM entity WHERE id = ? AND kind <> 'group'
-                             UNION SELECT e.id FROM entity e JOIN below ON e.parent = below.id WHERE e.kind <> 'group'
-                         ) SELECT id FROM below)",
-                    [Value::from(place.to_string()), Value::from(place.to_string())],
-                );
+                within(&mut condition, &places, *place, now, 0);
             }
             Self::FailedOf { job } => {
                 let is_there: bool = connection.query_row(

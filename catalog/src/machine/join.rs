@@ -62,12 +62,16 @@ impl Catalog {
                 "UPDATE machine SET place = coalesce(place, (SELECT place FROM machine WHERE id = ?2)) WHERE id = ?1",
                 ids,
             )?;
-            for table in ["group_member", "menu"] {
+            for table in ["group_member", "menu", "seat"] {
                 connection.execute(
                     &format!("UPDATE OR IGNORE {table} SET machine = ?1 WHERE machine = ?2"),
                     ids,
                 )?;
             }
+            connection.execute(
+                "DELETE FROM seat WHERE machine = ?1 AND entity IS NOT (SELECT place FROM machine WHERE id = ?1)",
+                params![id.to_string()],
+            )?;
             // An agent of the record that goes has to say hello again: its session is bound to that record.
             connection.execute("DELETE FROM machine WHERE id = ?1", [other.to_string()])?;
             let details = serde_json::json!({ "from": other, "label": gone.label() });

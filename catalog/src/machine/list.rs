@@ -4,11 +4,13 @@ use super::{MachineRow, Page, SELECT, machine_of};
 use crate::{
     Catalog,
     error::{Error, Result},
+    place::within,
     scope::{Condition, Scope, Scoped, pattern_of},
     time::Time,
 };
-use protocol::{MachineId, machine::Firmware};
+use protocol::{MachineId, PlaceId, machine::Firmware};
 use rusqlite::{Connection, params_from_iter, types::Value};
+use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// Words of a search that count.
@@ -31,10 +33,13 @@ pub struct MachineFilter {
     pub seen_before: Option<Time>,
     /// Those heard of at this moment or later.
     pub seen_after: Option<Time>,
+    /// Those in this place or below it, or in this group.
+    pub place: Option<PlaceId>,
 }
 
 /// Something that is true of some machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum MachineTrait {
     /// It is banned.
     Quarantined,
@@ -120,7 +125,7 @@ impl MachineCursor {
 }
 
 impl MachineTrait {
-    fn clause(self) -> &'static str {
+    pub(crate) fn clause(self) -> &'static str {
         match self {
             Self::Quarantined => "m.quarantined",
             Self::Unnamed => "m.name IS NULL",
@@ -193,6 +198,9 @@ impl Catalog {
         if let Some(time) = filter.seen_after {
             condition.and("m.last_seen_at >= ?", [Value::from(time.0)]);
         }
+        if let Some(place) = filter.place {
+            within(&mut condition, &self.memory().places, place, self.now(), 0);
+        }
         condition
     }
 
@@ -208,7 +216,7 @@ impl Catalog {
     }
 }
 
-fn count(connection: &Connection, condition: &Condition) -> Result<u64> {
+pub(crate) fn count(connection: &Connection, condition: &Condition) -> Result<u64> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT count(*) FROM machine m WHERE {}",
         condition.sql()

@@ -71,6 +71,10 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(places::get_machine_place, places::put_machine_place))
         .routes(routes!(places::list_places, places::create_place))
         .routes(routes!(places::change_place, places::delete_place))
+        .routes(routes!(places::put_place_machines))
+        .routes(routes!(places::import_place_machines))
+        .routes(routes!(places::get_room_plan, places::put_room_plan))
+        .routes(routes!(places::put_favourite))
         .routes(routes!(places::get_place_menu, places::put_place_menu))
         .routes(routes!(masters::list_masters))
         .routes(routes!(

@@ -9,7 +9,7 @@ use crate::{
 };
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use catalog::{Identity, MachineEdit, MachineFilter, MachineOrder, MachineTrait, Scope};
-use protocol::{MachineId, machine::Firmware};
+use protocol::{MachineId, PlaceId, machine::Firmware};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -30,6 +30,8 @@ pub(super) struct MachineFilterQuery {
     /// Heard of at this moment or later (RFC 3339).
     #[param(format = DateTime)]
     seen_after: Option<String>,
+    /// In this place or below it, or in this group.
+    place: Option<PlaceId>,
 }
 
 /// Which page of the machines.
@@ -76,6 +78,7 @@ impl MachineFilterQuery {
             firmware: self.firmware,
             seen_before: time(self.seen_before)?,
             seen_after: time(self.seen_after)?,
+            place: self.place,
         })
     }
 }

@@ -71,7 +71,7 @@ const fn route(method: Method, path: &'static str, needs: Needs) -> Route {
 }
 
 /// All routes of the admin API.
-pub static ROUTES: [Route; 48] = {
+pub static ROUTES: [Route; 53] = {
     use Needs::{Anybody, May, Nobody};
     use Permission::{
         AuditExport, AuditRead, JobRead, JobRun, MachineCreate, MachineDelete, MachineEdit, MachineExport,
@@ -98,6 +98,11 @@ pub static ROUTES: [Route; 48] = {
         route(Method::POST, "/places", May(PlaceEdit)),
         route(Method::PATCH, "/places/{id}", May(PlaceEdit)),
         route(Method::DELETE, "/places/{id}", May(PlaceEdit)),
+        route(Method::POST, "/places/{id}/machines", May(PlaceEdit)),
+        route(Method::POST, "/places/{id}/import", May(PlaceEdit)),
+        route(Method::GET, "/places/{id}/plan", May(PlaceRead)),
+        route(Method::PUT, "/places/{id}/plan", May(PlaceEdit)),
+        route(Method::PUT, "/places/{id}/favourite", May(PlaceRead)),
         route(Method::GET, "/places/{id}/menu", May(MenuRead)),
         route(Method::PUT, "/places/{id}/menu", May(MenuEdit)),
         route(Method::DELETE, "/machines/{id}", May(MachineDelete)),

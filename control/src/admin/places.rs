@@ -5,19 +5,33 @@ use crate::{
     extract::{JsonBody, PathOf},
     refusal::Refusal,
     state::Control,
-    view::{MachinePlace, Menu, NewPlace, Place, PlaceChange, PlaceList, WholeMenu},
+    view::{
+        Favourite, MachinePlace, Menu, NewPlace, Place, PlaceChange, PlaceImport, PlaceImportOutcome,
+        PlaceKind, PlaceList, PlaceMembers, PlaceMembersOutcome, RoomPlan, WholeMenu,
+    },
 };
 use axum::{Json, extract::State, http::StatusCode};
-use catalog::MenuOwner;
+use catalog::{MenuOwner, PlaceEdit};
 use protocol::{MachineId, PlaceId};
 
 /// All places and groups.
 #[utoipa::path(get, path = "/places", tag = tag::PLACES, responses((status = 200, body = PlaceList)))]
-pub(super) async fn list_places(State(control): State<Control>) -> Result<Json<PlaceList>, Refusal> {
-    let rows = control.blocking(|control| control.catalog().places()).await?;
-    Ok(Json(PlaceList {
-        items: rows.into_iter().map(Into::into).collect(),
-    }))
+pub(super) async fn list_places(State(control): State<Control>, by: By) -> Result<Json<PlaceList>, Refusal> {
+    let person = by.caller.person.id;
+    let items = control.blocking(move |control| {
+        let catalog = control.catalog();
+        let (machines, favourites) = (catalog.machines_of_places()?, catalog.favourites(person)?);
+        let rows = catalog.places()?.into_iter();
+        Ok::<_, catalog::Error>(rows.map(|row| Place::new(row, &machines, &favourites)).collect())
+    });
+    Ok(Json(PlaceList { items: items.await? }))
+}
+
+/// A place that was just changed.
+fn changed(control: &Control, row: catalog::PlaceRow, by: &By) -> Result<Place, catalog::Error> {
+    let catalog = control.catalog();
+    let favourites = catalog.favourites(by.caller.person.id)?;
+    Ok(Place::new(row, &catalog.machines_of_places()?, &favourites))
 }
 
 /// Makes a place or a group.
@@ -26,31 +40,140 @@ pub(super) async fn list_places(State(control): State<Control>) -> Result<Json<P
 pub(super) async fn create_place(
     State(control): State<Control>,
     by: By,
-    JsonBody(NewPlace { parent, kind, name }): JsonBody<NewPlace>,
+    JsonBody(wanted): JsonBody<NewPlace>,
 ) -> Result<(StatusCode, Json<Place>), Refusal> {
-    let row = control
-        .blocking(move |control| {
-            control
+    let NewPlace {
+        parent,
+        kind,
+        name,
+        query,
+    } = wanted;
+    let made = control.blocking(move |control| {
+        let row = match query {
+            None => control
                 .catalog()
-                .create_place(kind.into(), &name, parent, &by.actor)
-        })
-        .await?;
-    Ok((StatusCode::CREATED, Json(row.into())))
+                .create_place(kind.into(), &name, parent, &by.actor)?,
+            Some(query) if kind == PlaceKind::Group => {
+                let query = query.into();
+                control
+                    .catalog()
+                    .create_found_group(&name, parent, query, &by.actor)?
+            }
+            Some(_) => {
+                return Err(Refusal::unusable(
+                    "only a group finds its members",
+                    "leave the query out, or make a group",
+                ));
+            }
+        };
+        Ok(changed(control, row, &by)?)
+    });
+    Ok((StatusCode::CREATED, Json(made.await?)))
 }
 
-/// Renames a place or a group.
+/// Renames a place or a group, moves it, or changes what is known of it.
 #[utoipa::path(patch, path = "/places/{id}", tag = tag::PLACES, params(("id" = PlaceId, Path)),
     request_body = PlaceChange, responses((status = 200, body = Place)))]
 pub(super) async fn change_place(
     State(control): State<Control>,
     PathOf(id): PathOf<PlaceId>,
     by: By,
-    JsonBody(PlaceChange { name }): JsonBody<PlaceChange>,
+    JsonBody(change): JsonBody<PlaceChange>,
 ) -> Result<Json<Place>, Refusal> {
-    let row = control
-        .blocking(move |control| control.catalog().rename_place(id, &name, &by.actor))
+    let edit = PlaceEdit {
+        name: change.name,
+        parent: change.parent,
+        note: change.note,
+        query: change.query.map(Into::into),
+        master: change.master,
+    };
+    let edited = control.blocking(move |control| {
+        let row = control.catalog().edit_place(id, edit, &by.actor)?;
+        changed(control, row, &by)
+    });
+    edited.await.map(Json)
+}
+
+/// Moves machines into a place or adds them to a group; and takes others out of it.
+#[utoipa::path(post, path = "/places/{id}/machines", tag = tag::PLACES, params(("id" = PlaceId, Path)),
+    request_body = PlaceMembers, responses((status = 200, body = PlaceMembersOutcome)))]
+pub(super) async fn put_place_machines(
+    State(control): State<Control>,
+    PathOf(id): PathOf<PlaceId>,
+    by: By,
+    JsonBody(PlaceMembers { add, remove }): JsonBody<PlaceMembers>,
+) -> Result<Json<PlaceMembersOutcome>, Refusal> {
+    let put = control.blocking(move |control| control.catalog().put_machines(id, &add, &remove, &by.actor));
+    let (added, removed) = put.await?;
+    Ok(Json(PlaceMembersOutcome { added, removed }))
+}
+
+/// Puts the machines that a list names into a place or a group.
+#[utoipa::path(post, path = "/places/{id}/import", tag = tag::PLACES, params(("id" = PlaceId, Path)),
+    request_body = PlaceImport, responses((status = 200, body = PlaceImportOutcome)))]
+pub(super) async fn import_place_machines(
+    State(control): State<Control>,
+    PathOf(id): PathOf<PlaceId>,
+    by: By,
+    JsonBody(PlaceImport { list, rehearse }): JsonBody<PlaceImport>,
+) -> Result<Json<PlaceImportOutcome>, Refusal> {
+    let imported = control.blocking(move |control| {
+        let named = control.catalog().machines_named(&list)?;
+        let (added, _) = match rehearse {
+            true => (0, 0),
+            false => control.catalog().put_machines(id, &named.found, &[], &by.actor)?,
+        };
+        Ok::<_, catalog::Error>(PlaceImportOutcome {
+            found: named.found,
+            added,
+            unknown: named.unknown,
+            ambiguous: named.ambiguous,
+        })
+    });
+    imported.await.map(Json)
+}
+
+/// A room's plan.
+#[utoipa::path(get, path = "/places/{id}/plan", tag = tag::PLACES, params(("id" = PlaceId, Path)),
+    responses((status = 200, body = RoomPlan)))]
+pub(super) async fn get_room_plan(
+    State(control): State<Control>,
+    PathOf(id): PathOf<PlaceId>,
+) -> Result<Json<RoomPlan>, Refusal> {
+    let plan = control.blocking(move |control| control.catalog().plan_of_room(id));
+    Ok(Json(plan.await?.into()))
+}
+
+/// Draws a room's plan anew.
+#[utoipa::path(put, path = "/places/{id}/plan", tag = tag::PLACES, params(("id" = PlaceId, Path)),
+    request_body = RoomPlan, responses((status = 200, body = RoomPlan)))]
+pub(super) async fn put_room_plan(
+    State(control): State<Control>,
+    PathOf(id): PathOf<PlaceId>,
+    by: By,
+    JsonBody(plan): JsonBody<RoomPlan>,
+) -> Result<Json<RoomPlan>, Refusal> {
+    let stored = control.blocking(move |control| {
+        control.catalog().put_plan(id, &plan.into(), &by.actor)?;
+        control.catalog().plan_of_room(id)
+    });
+    Ok(Json(stored.await?.into()))
+}
+
+/// Keeps a place or a group at hand for the one who asks.
+#[utoipa::path(put, path = "/places/{id}/favourite", tag = tag::PLACES, params(("id" = PlaceId, Path)),
+    request_body = Favourite, responses((status = 204)))]
+pub(super) async fn put_favourite(
+    State(control): State<Control>,
+    PathOf(id): PathOf<PlaceId>,
+    by: By,
+    JsonBody(Favourite { kept }): JsonBody<Favourite>,
+) -> Result<StatusCode, Refusal> {
+    let person = by.caller.person.id;
+    control
+        .blocking(move |control| control.catalog().set_favourite(person, id, kept))
         .await?;
-    Ok(Json(row.into()))
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Deletes a place or a group in which nothing lies.

@@ -1,4 +1,4 @@
-//! Places and boot menus.
+//! Boot menus.
 
 use catalog::{
     EffectiveMenu, EntryWish, LevelEntry, MenuLevel, MenuOwner, MenuSettings as Settings, MenuWish, Said,
@@ -9,76 +9,6 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-/// What a place is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum PlaceKind {
-    /// The whole; there is one.
-    Organisation,
-    /// A part of it that answers for sites.
-    Authority,
-    /// One address.
-    Site,
-    /// One room.
-    Room,
-    /// Machines from anywhere that somebody put together.
-    Group,
-}
-
-/// A place or a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Place {
-    /// Its id.
-    pub id: PlaceId,
-    /// What it lies in; the organisation lies in nothing.
-    pub parent: Option<PlaceId>,
-    /// What it is.
-    pub kind: PlaceKind,
-    /// What people call it; empty: the organisation was not named yet.
-    pub name: String,
-}
-
-/// All places and groups.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PlaceList {
-    /// They.
-    pub items: Vec<Place>,
-}
-
-/// A place or group to be made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewPlace {
-    /// What it lies in.
-    pub parent: PlaceId,
-    /// What it is.
-    pub kind: PlaceKind,
-    /// What to call it.
-    #[schema(min_length = 1, max_length = 100)]
-    pub name: String,
-}
-
-/// What a person may change of a place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PlaceChange {
-    /// Its new name.
-    #[schema(min_length = 1, max_length = 100)]
-    pub name: String,
-}
-
-/// Where a machine is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct MachinePlace {
-    /// Its place; none: the organisation.
-    #[serde(default)]
-    pub place: Option<PlaceId>,
-    /// The groups that it is in.
-    #[serde(default)]
-    pub groups: Vec<PlaceId>,
-}
 
 /// What a place, a group or a machine decides of the boot menu. What it leaves out comes from above.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -342,41 +272,6 @@ impl From<MenuSettings> for Settings {
             language: settings.language,
             keyboard: settings.keyboard,
             serial: settings.serial,
-        }
-    }
-}
-
-impl From<catalog::PlaceKind> for PlaceKind {
-    fn from(kind: catalog::PlaceKind) -> Self {
-        match kind {
-            catalog::PlaceKind::Organisation => Self::Organisation,
-            catalog::PlaceKind::Authority => Self::Authority,
-            catalog::PlaceKind::Site => Self::Site,
-            catalog::PlaceKind::Room => Self::Room,
-            catalog::PlaceKind::Group => Self::Group,
-        }
-    }
-}
-
-impl From<PlaceKind> for catalog::PlaceKind {
-    fn from(kind: PlaceKind) -> Self {
-        match kind {
-            PlaceKind::Organisation => Self::Organisation,
-            PlaceKind::Authority => Self::Authority,
-            PlaceKind::Site => Self::Site,
-            PlaceKind::Room => Self::Room,
-            PlaceKind::Group => Self::Group,
-        }
-    }
-}
-
-impl From<catalog::PlaceRow> for Place {
-    fn from(row: catalog::PlaceRow) -> Self {
-        Self {
-            id: row.id,
-            parent: row.parent,
-            kind: row.kind.into(),
-            name: row.name,
         }
     }
 }

@@ -8,6 +8,7 @@ mod events;
 mod hostile;
 mod menus;
 mod people;
+mod places;
 mod problems;
 mod records;
 mod rights;

@@ -479,8 +479,59 @@ export interface paths {
         delete: operations["delete_place"];
         options?: never;
         head?: never;
-        /** Renames a place or a group. */
+        /** Renames a place or a group, moves it, or changes what is known of it. */
         patch: operations["change_place"];
+        trace?: never;
+    };
+    "/places/{id}/favourite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Keeps a place or a group at hand for the one who asks. */
+        put: operations["put_favourite"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/places/{id}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts the machines that a list names into a place or a group. */
+        post: operations["import_place_machines"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/places/{id}/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves machines into a place or adds them to a group; and takes others out of it. */
+        post: operations["put_place_machines"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/places/{id}/menu": {
@@ -494,6 +545,24 @@ export interface paths {
         get: operations["get_place_menu"];
         /** Replaces what a place or a group decides of the boot menu. */
         put: operations["put_place_menu"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/places/{id}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A room's plan. */
+        get: operations["get_room_plan"];
+        /** Draws a room's plan anew. */
+        put: operations["put_room_plan"];
         post?: never;
         delete?: never;
         options?: never;
@@ -801,6 +870,11 @@ export interface components {
              */
             smart: string;
         };
+        /** @description Whether a place is kept at hand. */
+        Favourite: {
+            /** @description It is. */
+            kept: boolean;
+        };
         /**
          * @description The firmware that booted the machine.
          * @enum {string}
@@ -814,6 +888,51 @@ export interface components {
             name: string;
             /** @description The password: 12 to 256 characters. */
             password: string;
+        };
+        /** @description Which machines are in a group that finds its members: those of which all of this is true. */
+        GroupQuery: {
+            /** @default null */
+            disk_from: components["schemas"]["ByteLen"] | null;
+            /** @default null */
+            firmware: components["schemas"]["Firmware"] | null;
+            /**
+             * @description In each of these groups.
+             * @default []
+             */
+            in_groups: components["schemas"]["PlaceId"][];
+            /**
+             * @description All of this is true.
+             * @default []
+             */
+            is: components["schemas"]["MachineTrait"][];
+            /** @default null */
+            memory_below: components["schemas"]["ByteLen"] | null;
+            /** @default null */
+            memory_from: components["schemas"]["ByteLen"] | null;
+            /**
+             * @description In none of these; 20 groups in all.
+             * @default []
+             */
+            not_in_groups: components["schemas"]["PlaceId"][];
+            /** @default null */
+            place: components["schemas"]["PlaceId"] | null;
+            /**
+             * Format: int32
+             * @description Heard of within so many days.
+             * @default null
+             */
+            seen_within_days: number | null;
+            /**
+             * Format: int32
+             * @description Not heard of for so many days.
+             * @default null
+             */
+            silent_for_days: number | null;
+            /**
+             * @description Each of these words is found in the record, in any field.
+             * @default
+             */
+            words: string;
         };
         /** @description Something that happened to a record. */
         HistoryEntry: {
@@ -1363,7 +1482,7 @@ export interface components {
         };
         /** @description Where a machine is. */
         MachinePlace: {
-            /** @description The groups that it is in. */
+            /** @description The groups that it was put into. */
             groups?: components["schemas"]["PlaceId"][];
             place?: components["schemas"]["PlaceId"] | null;
         };
@@ -1381,6 +1500,11 @@ export interface components {
          * @enum {string}
          */
         MachineSort: "newest" | "name" | "last-seen";
+        /**
+         * @description Something that is true of some machines, for good enough to rest a group on.
+         * @enum {string}
+         */
+        MachineTrait: "quarantined" | "unnamed" | "not-inventoried" | "nothing-bootable" | "warned" | "in-job";
         /** @description A master and its versions. */
         Master: {
             /** @description Its name. */
@@ -1614,6 +1738,7 @@ export interface components {
             name: string;
             /** @description What it lies in. */
             parent: components["schemas"]["PlaceId"];
+            query?: components["schemas"]["GroupQuery"] | null;
         };
         /** @description An Ethernet adapter. */
         NicFacts: {
@@ -1632,24 +1757,70 @@ export interface components {
         };
         /** @description A place or a group. */
         Place: {
+            /** @description Whether the one who asks keeps it at hand. */
+            favourite: boolean;
             /** @description Its id. */
             id: components["schemas"]["PlaceId"];
             /** @description What it is. */
             kind: components["schemas"]["PlaceKind"];
+            /**
+             * Format: int64
+             * @description How many machines lie in it or below it, or are in the group.
+             */
+            machines: number;
+            master?: components["schemas"]["MasterName"] | null;
             /** @description What people call it; empty: the organisation was not named yet. */
             name: string;
+            /** @description What a person wrote about it. */
+            note: string;
             parent?: components["schemas"]["PlaceId"] | null;
+            query?: components["schemas"]["GroupQuery"] | null;
         };
-        /** @description What a person may change of a place. */
+        /** @description What a person may change of a place. What is not there stays. */
         PlaceChange: {
-            /** @description Its new name. */
-            name: string;
+            /** @default null */
+            master: components["schemas"]["MasterName"] | null;
+            /**
+             * @description Its new name.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description Its new note.
+             * @default null
+             */
+            note: string | null;
+            /** @default null */
+            parent: components["schemas"]["PlaceId"] | null;
+            /** @default null */
+            query: components["schemas"]["GroupQuery"] | null;
         };
         /**
          * Format: uuid
          * @description One place or group of machines: the organisation, a site, a room.
          */
         PlaceId: string;
+        /** @description A list that somebody has of machines that come to a place or a group. */
+        PlaceImport: {
+            /** @description One machine per line: its name, an address, its serial number, its UUID or its id; at most 2000 lines. */
+            list: string;
+            /** @description Only say what would happen. */
+            rehearse?: boolean;
+        };
+        /** @description What became of a list. */
+        PlaceImportOutcome: {
+            /**
+             * Format: int32
+             * @description How many of them came; of a rehearsal, 0.
+             */
+            added: number;
+            /** @description Lines that name several. */
+            ambiguous: string[];
+            /** @description The machines that its lines name. */
+            found: components["schemas"]["MachineId"][];
+            /** @description Lines that name no machine. */
+            unknown: string[];
+        };
         /**
          * @description What a place is.
          * @enum {string}
@@ -1659,6 +1830,32 @@ export interface components {
         PlaceList: {
             /** @description They. */
             items: components["schemas"]["Place"][];
+        };
+        /** @description Machines that come to a place or a group, or leave it. */
+        PlaceMembers: {
+            /**
+             * @description Those that come.
+             * @default []
+             */
+            add: components["schemas"]["MachineId"][];
+            /**
+             * @description Those that leave: a place for the organisation, a group for nowhere.
+             * @default []
+             */
+            remove: components["schemas"]["MachineId"][];
+        };
+        /** @description How many came and left; those that were there, or were not, are not counted. */
+        PlaceMembersOutcome: {
+            /**
+             * Format: int32
+             * @description Came.
+             */
+            added: number;
+            /**
+             * Format: int32
+             * @description Left.
+             */
+            removed: number;
         };
         /** @description What can be said before a job is made. */
         Preflight: {
@@ -1794,6 +1991,36 @@ export interface components {
         RetryRequest: {
             /** @description These; without it, every machine that failed. A machine that waits for a person is retried only when named here. */
             machines?: components["schemas"]["MachineId"][] | null;
+        };
+        /** @description The plan of a room, seen from the door. */
+        RoomPlan: {
+            /**
+             * Format: int32
+             * @description Rows of seats.
+             */
+            depth: number;
+            /** @description Who stands where. */
+            seats: components["schemas"]["Seat"][];
+            /**
+             * Format: int32
+             * @description Seats side by side; 0: the room was not drawn yet.
+             */
+            width: number;
+        };
+        /** @description Where a machine stands. */
+        Seat: {
+            /** @description Which. */
+            machine: components["schemas"]["MachineId"];
+            /**
+             * Format: int32
+             * @description From the left, from 0.
+             */
+            x: number;
+            /**
+             * Format: int32
+             * @description From the front, from 0.
+             */
+            y: number;
         };
         /** @description A serial line of the machine. */
         SerialLine: {
@@ -2660,6 +2887,8 @@ export interface operations {
                 is?: string;
                 /** @description Machines per page, 1 to 200; 50 without it. */
                 limit?: number;
+                /** @description In this place or below it, or in this group. */
+                place?: components["schemas"]["PlaceId"];
                 /** @description Words to find in names, notes, addresses, serial numbers, models and the rest of the record, all of them. */
                 q?: string;
                 /** @description Heard of at this moment or later (RFC 3339). */
@@ -3224,6 +3453,8 @@ export interface operations {
                  *     it), `nothing-bootable`, `warned`, `in-job`, `connected`.
                  */
                 is?: string;
+                /** @description In this place or below it, or in this group. */
+                place?: components["schemas"]["PlaceId"];
                 /** @description Words to find in names, notes, addresses, serial numbers, models and the rest of the record, all of them. */
                 q?: string;
                 /** @description Heard of at this moment or later (RFC 3339). */
@@ -3622,6 +3853,133 @@ export interface operations {
             };
         };
     };
+    put_favourite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Favourite"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    import_place_machines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceImport"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceImportOutcome"];
+                };
+            };
+        };
+    };
+    put_place_machines: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceMembers"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaceMembersOutcome"];
+                };
+            };
+        };
+    };
     get_place_menu: {
         parameters: {
             query?: never;
@@ -3700,6 +4058,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["WholeMenu"];
+                };
+            };
+        };
+    };
+    get_room_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomPlan"];
+                };
+            };
+        };
+    };
+    put_room_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["PlaceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoomPlan"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomPlan"];
                 };
             };
         };
