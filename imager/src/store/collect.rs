@@ -7,7 +7,7 @@ mod filter;
 
 use super::{Store, folder::lock, index::Location, masters::DELETED, masters::KEPT};
 use crate::{
-    error::{ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     exchange::ManifestSource,
     frame::Encoder,
     progress::{Phase, Progress},
@@ -19,7 +19,7 @@ use protocol::{
 };
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -197,7 +197,7 @@ impl Store {
         let candidates = self.candidates(options);
         let marks = self.storage.list("damaged/")?;
         let mut dead = Vec::new();
-        let mut doomed = Vec::new();
+        let mut doomed = VecDeque::new();
         for (number, bytes) in candidates {
             progress.check_cancelled()?;
             let name = self.name_of(number);
@@ -218,44 +218,69 @@ impl Store {
             if pack.frames.is_empty() {
                 dead.push(number);
             } else if pack.damaged || live * 100 < bytes * LIVE_PERCENT_MIN {
-                doomed.push((number, pack.frames));
+                doomed.push_back((live, number));
             }
         }
         // First what needs no room: on a full disk this makes the room for the rest.
         for number in dead {
             collected.packs_removed += u64::from(self.remove_pack(number, options.grace)?);
         }
+        // What needs least room first: it makes room for the next.
+        doomed.make_contiguous().sort_unstable();
         let total = doomed.len() as u64;
-        let mut removable = Vec::new();
-        for (done, (number, frames)) in (1..).zip(doomed) {
-            progress.report(Phase::Writing, done, total);
-            match self.rewrite(number, &frames) {
-                Ok(()) => {
-                    collected.packs_rewritten += 1;
-                    removable.push(number);
-                }
-                Err(error) if error.kind() == ErrorKind::Damaged => collected.notes.push(format!(
-                    "{} was left alone because it is damaged: {}",
-                    self.name_of(number),
-                    error.chain()
-                )),
-                Err(error) if error.kind() == ErrorKind::Full => {
-                    collected.notes.push(format!(
-                        "there is no room to write anew what lives in {}: {}",
+        loop {
+            let mut removable = Vec::new();
+            let mut lacks_room = None;
+            while let Some((live, number)) = doomed.pop_front() {
+                progress.report(Phase::Writing, total - doomed.len() as u64, total);
+                // What was moved before there was no room is not moved again.
+                let moved = self
+                    .living_frames(number, living, &marks)
+                    .and_then(|pack| self.rewrite(number, &pack.frames));
+                match moved {
+                    Ok(()) => removable.push(number),
+                    Err(error) if error.kind() == ErrorKind::Damaged => collected.notes.push(format!(
+                        "{} was left alone because it is damaged: {}",
                         self.name_of(number),
                         error.chain()
-                    ));
-                    break;
+                    )),
+                    Err(error) if error.kind() == ErrorKind::Full => {
+                        doomed.push_front((live, number));
+                        lacks_room = Some((live, number, error));
+                        break;
+                    }
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
             }
+            // The new copies must survive a power cut before the old ones go.
+            self.storage.commit()?;
+            let mut has_freed = false;
+            for number in removable {
+                collected.packs_rewritten += 1;
+                if self.remove_pack(number, options.grace)? {
+                    collected.packs_removed += 1;
+                    has_freed = true;
+                }
+            }
+            let Some((live, number, error)) = lacks_room else {
+                return Ok(());
+            };
+            // What was just removed may be room enough.
+            if has_freed {
+                continue;
+            }
+            let why = format!(
+                "there is no room to write anew the {live} bytes that live in {}",
+                self.name_of(number)
+            );
+            if collected.packs_removed == 0 {
+                return Err(Error::new(ErrorKind::Full, format!("{why}: {}", error.chain())).with_remedy(
+                    "make that much room where the store is, or delete another master, then collect again: nothing was lost",
+                ));
+            }
+            collected.notes.push(format!("{why}: {}", error.chain()));
+            return Ok(());
         }
-        // The new copies must survive a power cut before the old ones go.
-        self.storage.commit()?;
-        for number in removable {
-            collected.packs_removed += u64::from(self.remove_pack(number, options.grace)?);
-        }
-        Ok(())
     }
 
     /// Packs that are old enough and promised to nobody. Unfinished ones only when nobody else can use the store.

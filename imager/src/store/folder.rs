@@ -138,6 +138,44 @@ impl FolderStorage {
     }
 }
 
+/// A file that only takes room, for [`MAKING_ROOM`].
+const RESERVE: &str = "reserve";
+const RESERVE_LEN: usize = 256 << 10;
+/// Objects by which a master is given up: on a disk that is full to the last byte they take the room of the reserve, for how
+/// else could anybody make some?
+const MAKING_ROOM: [&str; 2] = ["deleted/", "spent/"];
+
+impl FolderStorage {
+    /// Sees to it that there is a reserve, if there is room for it.
+    pub(super) fn keep_reserve(&self) {
+        let path = self.folder.join(RESERVE);
+        if fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_LEN as u64) {
+            return;
+        }
+        // No hole, and nothing that a filesystem packs to nothing.
+        let mut bytes = vec![0; RESERVE_LEN];
+        blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+        let kept =
+            File::create(&path).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_data()));
+        if kept.is_err() {
+            // The little room that it took is somebody else's.
+            let _ = fs::remove_file(&path);
+        }
+    }
+
+    fn put_new(&self, name: &str, bytes: &[u8], path: &Path) -> Result<()> {
+        let number = self.temporary.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.path(&format!("unnamed/{}-{number}", std::process::id()))?;
+        self.make_parent(&temporary)?;
+        self.make_parent(path)?;
+        let written = File::create(&temporary)
+            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_data()))
+            .and_then(|()| fs::hard_link(&temporary, path));
+        let _ = fs::remove_file(&temporary);
+        written.map_err(|error| self.failed("writing", name, error))
+    }
+}
+
 impl PackStorage for FolderStorage {
     fn put(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path(name)?;
@@ -154,15 +192,16 @@ impl PackStorage for FolderStorage {
                 format!("{name} is there already, with other bytes"),
             ));
         }
-        let number = self.temporary.fetch_add(1, Ordering::Relaxed);
-        let temporary = self.path(&format!("unnamed/{}-{number}", std::process::id()))?;
-        self.make_parent(&temporary)?;
-        self.make_parent(&path)?;
-        let written = File::create(&temporary)
-            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_data()))
-            .and_then(|()| fs::hard_link(&temporary, &path));
-        let _ = fs::remove_file(&temporary);
-        written.map_err(|error| self.failed("writing", name, error))
+        match self.put_new(name, bytes, &path) {
+            Err(error)
+                if error.kind() == ErrorKind::Full
+                    && MAKING_ROOM.iter().any(|prefix| name.starts_with(prefix)) =>
+            {
+                fs::remove_file(self.folder.join(RESERVE)).map_err(|_| error)?;
+                self.put_new(name, bytes, &path)
+            }
+            answer => answer,
+        }
     }
 
     fn get_range(&self, name: &str, offset: u64, len: usize) -> Result<Vec<u8>> {

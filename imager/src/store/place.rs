@@ -118,7 +118,11 @@ impl Store {
             Access::Read => Index::default(),
             Access::Write => Index::new(folder.to_owned()),
         };
-        let mut store = Self::with_index(Box::new(FolderStorage::new(folder)), key, index)?;
+        let storage = FolderStorage::new(folder);
+        if access == Access::Write {
+            storage.keep_reserve();
+        }
+        let mut store = Self::with_index(Box::new(storage), key, index)?;
         store._locks = locks;
         store.folder = Some(folder.to_owned());
         if access == Access::Write {

@@ -36,6 +36,73 @@ fn a_store_that_becomes_full_keeps_what_it_has_and_the_next_capture_goes_on() {
     assert_kept_is_whole(&store, scratch.path(), &kept);
 }
 
+/// Takes all the room that is left, to the last byte.
+fn fill_up(ballast: &Path) -> fs::File {
+    let mut file = fs::File::create(ballast).unwrap();
+    for length in [1 << 20, 4096, 1] {
+        while std::io::Write::write(&mut file, &vec![0x5A; length]).is_ok_and(|written| written == length) {}
+    }
+    file
+}
+
+fn room(ballast: &fs::File, bytes: u64) {
+    let length = ballast.metadata().unwrap().len();
+    ballast.set_len(length - bytes).unwrap();
+}
+
+#[test]
+fn garbage_of_a_store_that_is_full_to_the_last_byte_is_collected_without_losing_anything() {
+    let scratch = scratch();
+    let small = SmallFilesystem::new(64 * MIB);
+    let store = small.path().join("store");
+    let kept = make_store(&store, scratch.path());
+    let image = scratch.path().join("large.img");
+    fs::write(&image, noise(2, 20 * MIB)).unwrap();
+    done(&capture(&image, &store, "large"));
+    let ballast = fill_up(&small.path().join("ballast"));
+    done(&["delete", "large@1", "--store", text(&store)]);
+    // What is kept shares its pack with what is not: it has to be written anew first.
+    let collect = ["gc", "--store", text(&store)];
+    for more in [0, 2 * MIB] {
+        room(&ballast, more);
+        let error = failed(&collect, 1);
+        assert_eq!(error["code"], "storage-full", "{error}");
+        assert!(
+            error["remedy"].as_str().unwrap().contains("make that much room"),
+            "{error}"
+        );
+        assert_kept_is_whole(&store, scratch.path(), &kept);
+    }
+    room(&ballast, 4 * MIB);
+    let collected = done(&collect);
+    assert!(
+        collected["bytes_after"].as_u64().unwrap() < 6 * MIB,
+        "{collected}"
+    );
+    assert_kept_is_whole(&store, scratch.path(), &kept);
+    assert_eq!(
+        done(&capture(&image, &store, "large"))["version"],
+        2,
+        "no number is given twice"
+    );
+    // Packs of which nothing lives make the room for the others.
+    done(&["delete", "large@2", "--store", text(&store)]);
+    drop(ballast);
+    fs::remove_file(small.path().join("ballast")).unwrap();
+    done(&collect);
+    small.remount("size=100m");
+    fs::write(&image, noise(3, 72 * MIB)).unwrap();
+    done(&capture(&image, &store, "huge"));
+    fill_up(&small.path().join("ballast"));
+    done(&["delete", "huge@1", "--store", text(&store)]);
+    let collected = done(&collect);
+    assert!(
+        collected["bytes_after"].as_u64().unwrap() < 6 * MIB,
+        "{collected}"
+    );
+    assert_kept_is_whole(&store, scratch.path(), &kept);
+}
+
 #[test]
 fn a_store_that_cannot_be_written_to_refuses_captures_and_serves_restores() {
     let scratch = scratch();
