@@ -8,16 +8,18 @@
 //!
 //! When the table is full it becomes a run, and runs that are no longer twice as long as the next are merged. So memory
 //! is bounded however many chunks there are, a chunk is looked for in a few places, and each record is written a few
-//! times. The newest record of a chunk counts. The files have no name: nothing is left behind and nothing has to be
-//! checked at the next opening, which makes them anew.
+//! times. The newest record of a chunk counts. The files have no name: nothing is left behind. What is known of finished
+//! packs is saved beside them now and then, and mapped when the store is opened again (`saved`).
 
 mod neighbours;
 mod run;
+mod saved;
 
 use super::pack::{Contents, FrameRecord, PackId};
 use neighbours::Neighbours;
 use protocol::ChunkId;
 use run::Run;
+pub(super) use saved::Saved;
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, Hasher},
@@ -256,7 +258,13 @@ impl Index {
     /// Writes what is in memory to a run if it is too much. Without room for that it stays in memory, which is where the
     /// next attempt finds it.
     fn spill(&mut self) {
-        if self.recent.len() < self.recent_max {
+        if self.recent.len() >= self.recent_max {
+            self.spill_all();
+        }
+    }
+
+    fn spill_all(&mut self) {
+        if self.recent.is_empty() {
             return;
         }
         let mut places: Vec<(Key, Location)> =

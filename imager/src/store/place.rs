@@ -3,7 +3,7 @@
 use super::{
     Access, GrowingPack, Store, Writer, damage_mark,
     folder::{FolderStorage, lock},
-    index::Index,
+    index::{Index, Saved},
     pack::{self, FrameRecord, PackId},
     promise::Promises,
 };
@@ -122,7 +122,7 @@ impl Store {
         if access == Access::Write {
             storage.keep_reserve();
         }
-        let mut store = Self::with_index(Box::new(storage), key, index)?;
+        let mut store = Self::with_index(Box::new(storage), key, index, Some(&folder.join(SAVED_INDEX)))?;
         store._locks = locks;
         store.folder = Some(folder.to_owned());
         if access == Access::Write {
@@ -139,11 +139,16 @@ impl Store {
     /// # Errors
     /// There is no store, it has another format version or another key, or it cannot be read.
     pub fn with_storage(storage: Box<dyn PackStorage>, key: Option<SecretKey>) -> Result<Self> {
-        Self::with_index(storage, key, Index::default())
+        Self::with_index(storage, key, Index::default(), None)
     }
 
     /// Opens a store and fills its index, which is empty.
-    fn with_index(storage: Box<dyn PackStorage>, key: Option<SecretKey>, index: Index) -> Result<Self> {
+    fn with_index(
+        storage: Box<dyn PackStorage>,
+        key: Option<SecretKey>,
+        index: Index,
+        saved: Option<&Path>,
+    ) -> Result<Self> {
         let public_key = read_description(&*storage)?;
         if key.as_ref().is_some_and(|key| key.public() != public_key) {
             return Err(Error::new(
@@ -166,7 +171,7 @@ impl Store {
             _locks: Vec::new(),
             folder: None,
         };
-        store.load_index(index)?;
+        store.load_index(index, saved)?;
         Ok(store)
     }
 
@@ -205,13 +210,24 @@ impl Store {
         }
     }
 
-    fn load_index(&mut self, mut index: Index) -> Result<()> {
+    fn load_index(&mut self, mut index: Index, saved_at: Option<&Path>) -> Result<()> {
         let damaged: HashSet<String> = self.storage.list("damaged/")?.into_iter().collect();
         let mut warnings = Vec::new();
         let mut sealed = HashSet::new();
         // Listed first: a pack that a writer finishes meanwhile is then in this list or in the other, never in none.
         let open = self.storage.list("open/")?;
+        let marks = hash_of(&damaged);
+        let length_of = |id: PackId| self.storage.len(&id.sealed_name()).ok().flatten();
+        let saved = saved_at.and_then(|path| Saved::read(path, marks, length_of));
+        let chunks_saved = saved.as_ref().map_or(0, Saved::len);
+        if let Some(saved) = saved {
+            sealed.extend(saved.packs());
+            index.adopt(saved);
+        }
         for name in self.storage.list("packs/")? {
+            if PackId::from_name(&name).is_some_and(|id| sealed.contains(&id)) {
+                continue;
+            }
             match pack::read_contents(&*self.storage, &name) {
                 Ok(contents) => {
                     if let Some(damage) = &contents.table_damage {
@@ -224,6 +240,12 @@ impl Store {
                 }
                 Err(error) => warnings.push(error.chain()),
             }
+        }
+        if let (Some(path), Some(_)) = (saved_at, &self.writer)
+            && index.record_count() - chunks_saved > CHUNKS_UNSAVED_MAX.max(chunks_saved / 4)
+        {
+            // Without it the next opening takes longer.
+            let _ = index.save(path, marks, length_of);
         }
         let mut salvage = Vec::new();
         for name in open {
@@ -383,6 +405,23 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The index of finished packs as it was saved last.
+const SAVED_INDEX: &str = "index";
+/// So many chunks are read from their packs at each opening before the index is saved anew; of a larger store, a quarter of
+/// what it has.
+const CHUNKS_UNSAVED_MAX: usize = if cfg!(test) { 8 } else { 100_000 };
+
+/// One hash for all marks.
+fn hash_of(marks: &HashSet<String>) -> [u8; 32] {
+    let mut sorted: Vec<&String> = marks.iter().collect();
+    sorted.sort_unstable();
+    let mut hasher = blake3::Hasher::new();
+    for mark in sorted {
+        hasher.update(mark.as_bytes()).update(b"\n");
+    }
+    *hasher.finalize().as_bytes()
 }
 
 /// A lock on one of the store's files.

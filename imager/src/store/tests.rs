@@ -374,6 +374,63 @@ fn a_full_store_fails_with_its_reason_and_keeps_what_it_had() {
 }
 
 #[test]
+fn a_saved_index_spares_reading_the_packs_and_one_that_does_not_fit_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let index = path.join("index");
+    let disk = noise(1, 40 << 20);
+    keep(&Store::init(&path).unwrap(), "a", &disk).unwrap();
+    assert!(!index.exists());
+    drop(Store::open(&path, Access::Write).unwrap());
+    let saved = std::fs::read(&index).unwrap();
+    // The pack's own table is damaged: who reads it, notices.
+    let store = Store::open(&path, Access::Read).unwrap();
+    let pack = path.join(store.storage().list("packs/").unwrap().remove(0));
+    drop(store);
+    let mut bytes = std::fs::read(&pack).unwrap();
+    let position = bytes.len() - 100;
+    bytes[position] ^= 1;
+    std::fs::write(&pack, &bytes).unwrap();
+    let reads_packs = || {
+        let store = Store::open(&path, Access::Read).unwrap();
+        assert_eq!(put_back(&store, "a", disk.len()).unwrap(), disk);
+        !store.warnings().is_empty()
+    };
+    assert!(!reads_packs());
+    let mut positions: Vec<usize> = (0..24).chain(32..200).collect();
+    positions.extend((200..saved.len()).step_by(997));
+    for position in positions.into_iter().step_by(29) {
+        let mut damaged = saved.clone();
+        damaged[position] ^= 0x20;
+        std::fs::write(&index, damaged).unwrap();
+        assert!(reads_packs(), "byte {position} is not checked");
+    }
+    for length in [0, 10, 96, saved.len() - 24, saved.len() - 1] {
+        std::fs::write(&index, &saved[..length]).unwrap();
+        assert!(reads_packs(), "cut off after {length}");
+    }
+    std::fs::write(&index, &saved).unwrap();
+    assert!(!reads_packs());
+    // A frame that is known to be damaged since, or a pack that is gone, makes it old.
+    std::fs::create_dir_all(path.join("damaged")).unwrap();
+    let mark = path.join("damaged").join("0-0");
+    std::fs::write(&mark, "").unwrap();
+    assert!(reads_packs());
+    std::fs::remove_file(&mark).unwrap();
+    let store = Store::open(&path, Access::Write).unwrap();
+    let other = noise(2, 40 << 20);
+    keep(&store, "b", &other).unwrap();
+    store.delete(&"a".parse().unwrap(), 1).unwrap();
+    store.collect_garbage(AT_ONCE, &Unwatched).unwrap();
+    drop(store);
+    for access in [Access::Read, Access::Write, Access::Read] {
+        let store = Store::open(&path, access).unwrap();
+        assert_eq!(put_back(&store, "b", other.len()).unwrap(), other);
+        assert!(store.verify(&Unwatched).unwrap().ok);
+    }
+}
+
+#[test]
 fn a_folder_has_one_writer_and_its_key_is_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();

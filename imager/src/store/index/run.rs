@@ -20,7 +20,7 @@ use std::{
     path::Path,
 };
 
-const RECORD_LEN: usize = 24;
+pub(super) const RECORD_LEN: usize = 24;
 /// Records that one entry of the table stands for, about.
 const GROUP: usize = 64;
 
@@ -46,46 +46,81 @@ impl Run {
         most: usize,
         places: impl Iterator<Item = (Key, Location)>,
     ) -> io::Result<Self> {
-        let bits = (most / GROUP).max(1).ilog2().min(24);
-        let mut starts = vec![0u32; (1 << bits) + 1];
-        let mut filter = vec![0u64; (most * FILTER_BITS).div_ceil(64).max(1)];
+        let mut guide = Guide::new(most);
         let file = nameless(folder)?;
         let mut writer = BufWriter::with_capacity(256 << 10, &file);
-        let mut count = 0u32;
         for (key, place) in places {
-            let mut record = [0; RECORD_LEN];
-            record[..16].copy_from_slice(&key);
-            record[16..20].copy_from_slice(&place.pack.to_le_bytes());
-            record[20..].copy_from_slice(&place.frame.to_le_bytes());
-            writer.write_all(&record)?;
-            count = count
-                .checked_add(1)
-                .ok_or_else(|| io::Error::other("more chunks than an index holds"))?;
-            starts[group(&key, bits) + 1] = count;
-            for (word, bit) in filter_bits(&key, filter.len()) {
-                filter[word] |= bit;
-            }
+            writer.write_all(&record(&key, place))?;
+            guide.add(&key)?;
         }
         writer.flush()?;
         drop(writer);
-        // Groups without records begin where the one before them ends.
-        for position in 1..starts.len() {
-            starts[position] = starts[position].max(starts[position - 1]);
-        }
         #[expect(
             unsafe_code,
             reason = "mapping a file is the only way to search it without loading it"
         )]
         // SAFETY: the file has no name and this is the only handle of it, so nobody changes or shortens it.
         let records = unsafe { Mmap::map(&file) }?;
+        Ok(Self::with(records, guide))
+    }
+
+    /// A run of so many records in a longer file, each of which is shown once.
+    ///
+    /// # Errors
+    /// It cannot be mapped, is shorter, or is not in order.
+    pub(super) fn read(
+        file: &File,
+        start: u64,
+        count: usize,
+        mut show: impl FnMut(&[u8]),
+    ) -> io::Result<Self> {
+        #[expect(
+            unsafe_code,
+            reason = "mapping a file is the only way to search it without loading it"
+        )]
+        // SAFETY: the file is only ever replaced by another one under its name, never changed or shortened.
+        let records = unsafe {
+            memmap2::MmapOptions::new()
+                .offset(start)
+                .len(count * RECORD_LEN)
+                .map(file)
+        }?;
+        let _ = records.advise(Advice::Sequential);
+        let mut guide = Guide::new(count);
+        let mut last: Option<Key> = None;
+        for stretch in records.chunks(RECORD_LEN * 4096) {
+            show(stretch);
+            for record in stretch.as_chunks::<RECORD_LEN>().0 {
+                let key: Key = *record.first_chunk().unwrap_or(&[0; 16]);
+                if last.is_some_and(|last| last >= key) {
+                    return Err(io::Error::other("records out of order"));
+                }
+                last = Some(key);
+                guide.add(&key)?;
+            }
+        }
+        Ok(Self::with(records, guide))
+    }
+
+    fn with(records: Mmap, guide: Guide) -> Self {
         // Neighbours in the order of hashes have nothing in common: reading ahead would only push others out.
         let _ = records.advise(Advice::Random);
-        Ok(Self {
+        let Guide {
+            mut starts,
+            bits,
+            filter,
+            ..
+        } = guide;
+        // Groups without records begin where the one before them ends.
+        for position in 1..starts.len() {
+            starts[position] = starts[position].max(starts[position - 1]);
+        }
+        Self {
             records,
             starts,
             bits,
             filter,
-        })
+        }
     }
 
     /// Says that all of it will be read in its order.
@@ -133,6 +168,47 @@ impl Run {
         }
         None
     }
+}
+
+/// What leads to records, as they come.
+struct Guide {
+    starts: Vec<u32>,
+    bits: u32,
+    filter: Vec<u64>,
+    count: u32,
+}
+
+impl Guide {
+    fn new(most: usize) -> Self {
+        let bits = (most / GROUP).max(1).ilog2().min(24);
+        Self {
+            starts: vec![0; (1 << bits) + 1],
+            bits,
+            filter: vec![0; (most * FILTER_BITS).div_ceil(64).max(1)],
+            count: 0,
+        }
+    }
+
+    fn add(&mut self, key: &Key) -> io::Result<()> {
+        self.count = self
+            .count
+            .checked_add(1)
+            .ok_or_else(|| io::Error::other("more chunks than an index holds"))?;
+        self.starts[group(key, self.bits) + 1] = self.count;
+        for (word, bit) in filter_bits(key, self.filter.len()) {
+            self.filter[word] |= bit;
+        }
+        Ok(())
+    }
+}
+
+/// A record's bytes.
+pub(super) fn record(key: &Key, place: Location) -> [u8; RECORD_LEN] {
+    let mut record = [0; RECORD_LEN];
+    record[..16].copy_from_slice(key);
+    record[16..20].copy_from_slice(&place.pack.to_le_bytes());
+    record[20..].copy_from_slice(&place.frame.to_le_bytes());
+    record
 }
 
 /// Merges sorted sources into one; of equal keys the one of the last source stays.
