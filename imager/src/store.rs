@@ -11,8 +11,9 @@
 //! | `spent/HASH/VERSION.number` | empty: this version and those before it were given once, and never again |
 //! | `damaged/PACK-OFFSET` | mark: this frame was seen damaged and is not used any more |
 //!
-//! A store in a folder has three more files: `key.pem` (the Ed25519 key, mode 0600), `writer.lock` and `readers.lock`. The
-//! index of chunks is made from the packs whenever the store is opened; nothing but packs, segments and roots is the truth.
+//! A store in a folder has more files: `key.pem` (the Ed25519 key, mode 0600), `writer.lock`, `readers.lock`, `reserve` (room
+//! for deletions on a full disk) and `index`, a shortcut: the index of chunks is made from the packs when it does not fit.
+//! Nothing but packs, segments and roots is the truth.
 
 mod collect;
 pub mod folder;
