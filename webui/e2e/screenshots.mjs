@@ -1,15 +1,19 @@
 // Every screen, French and English, light and dark, wide and phone, against the pretended appliance. Each screen is also
 // looked at by axe (WCAG 2.2 AA), for breaches of the content security policy, and for what is wider than the window.
-// `npm run screenshots [NAME…]` → screenshots/NAME-fr-light-wide.png …
+// `npm run screenshots [NAME…]` → screenshots/NAME-fr-light-wide.png …; with `-- --docs` eight of them → docs/screenshots/
 import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { startAppliance } from '../mock/appliance.mjs';
 import { openBrowser, watchPage } from './browser.mjs';
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const folder = new URL('../screenshots/', import.meta.url);
+const folder = new URL(process.argv.includes('--docs') ? '../../docs/screenshots/' : '../screenshots/', import.meta.url);
 await mkdir(folder, { recursive: true });
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((word) => word !== '--docs');
+/** `--docs`: the eight that docs/ shows, each in one variant, as high as a screen. */
+const forDocs = process.argv.includes('--docs')
+  ? new Map(Object.entries({ dashboard: 'en-light-wide', machines: 'fr-light-wide', machine: 'en-light-wide', 'machine-boots': 'en-dark-wide', import: 'fr-light-wide', restore: 'en-light-wide', job: 'en-light-wide', menus: 'en-dark-wide' }))
+  : null;
 /** `VARIANTS=fr-light-wide,en-dark-phone`: only these. */
 const variants = process.env.VARIANTS?.split(',');
 
@@ -20,6 +24,12 @@ const variants = process.env.VARIANTS?.split(',');
 function workingSite(appliance) {
   const { world, addJob, changeRow } = appliance;
   const room = world.machines.filter((machine) => machine.label.startsWith('S204'));
+  // Two weeks in which people worked.
+  for (const [days, count, failed] of [[13, 3, 0], [12, 6, 1], [9, 2, 0], [8, 8, 0], [7, 5, 2], [6, 1, 0], [5, 4, 0], [2, 7, 1], [1, 3, 0]]) {
+    const past = addJob({ title: `S204, ${count}`, machines: room.slice(0, count).map((machine) => machine.id), steps: [{ kind: 'restore', master: { name: 'Debian 12 salle info', version: 2 }, disk: null, read_back: 'full' }] });
+    past.job.created_at = new Date(Date.now() - (days ?? 0) * 86_400_000).toISOString();
+    past.machines.forEach((row, index) => changeRow(past, row, { state: index < (failed ?? 0) ? 'failed' : 'done', step_index: 1 }));
+  }
   const old = addJob({ machines: [room[0]?.id ?? ''], steps: [{ kind: 'capture', master: 'Debian 12 salle info', disk: null }, { kind: 'reboot' }] });
   for (const row of old.machines) {
     changeRow(old, row, {
@@ -155,8 +165,10 @@ try {
     if (wanted.length > 0 && !wanted.includes(screen.name)) continue;
     for (const language of ['fr', 'en']) {
       for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-        for (const [width, viewport] of Object.entries({ wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } })) {
-          if (variants !== undefined && !variants.includes(`${language}-${colorScheme}-${width}`)) continue;
+        for (const [width, viewport] of Object.entries({ wide: forDocs === null ? { width: 1440, height: 900 } : { width: 1200, height: 780 }, phone: { width: 390, height: 844 } })) {
+          const variant = `${language}-${colorScheme}-${width}`;
+          if (variants !== undefined && !variants.includes(variant)) continue;
+          if (forDocs !== null && forDocs.get(screen.name) !== variant) continue;
           const appliance = await startAppliance({ scene: screen.scene, tick: 0, loggedIn: screen.loggedIn ?? true });
           if (screen.scene === 'school') workingSite(appliance);
           const context = await browser.newContext({ viewport, colorScheme, locale: language === 'fr' ? 'fr-FR' : 'en-GB', timezoneId: 'Europe/Paris', reducedMotion: 'reduce' });
@@ -174,10 +186,10 @@ try {
               const main = document.querySelector('.pf-v6-c-page__main');
               return main === null ? 0 : main.scrollHeight - main.clientHeight;
             });
-            if (hidden > 0 && (await page.locator('[role=dialog]').count()) === 0) {
+            if (forDocs === null && hidden > 0 && (await page.locator('[role=dialog]').count()) === 0) {
               await page.setViewportSize({ width: viewport.width, height: viewport.height + hidden });
             }
-            await page.screenshot({ path: new URL(`${name}.png`, folder).pathname, fullPage: true });
+            await page.screenshot({ path: new URL(`${forDocs === null ? name : screen.name}.png`, folder).pathname, fullPage: forDocs === null });
             const overflow = await page.evaluate(() =>
               Math.max(...[document.documentElement, ...document.querySelectorAll('.pf-v6-c-page__main, .pf-v6-c-page__main-section, .pf-v6-c-card__body')].map((part) => part.scrollWidth - part.clientWidth)),
             );
