@@ -65,6 +65,22 @@ test('a search finds one machine of ten thousand, and every machine that filters
     assert.equal(calls.filter((call) => call.method !== 'GET').length, 0, 'choosing changes nothing');
   }));
 
+test('a room is found by its place, chosen whole and led to its restore', () =>
+  walkThrough(browser, {}, async ({ url, calls }, page) => {
+    await page.goto(`${url}/machines`);
+    await page.getByLabel('Lieu ou groupe').selectOption('p-s204');
+    await page.getByText('8 postes', { exact: true }).waitFor();
+    await page.locator('thead input[type=checkbox]').check();
+    await page.getByRole('button', { name: 'Autres actions' }).click();
+    await page.getByRole('menuitem', { name: 'Mettre dans un lieu ou un groupe' }).click();
+    await page.getByRole('dialog').getByRole('combobox').selectOption('p-portables');
+    await page.getByRole('button', { name: 'Mettre là' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(calls.find((call) => call.path === '/places/p-portables/machines')?.body.add.length, 8);
+    await page.getByRole('button', { name: 'Restaurer sur 8 postes' }).click();
+    await page.getByRole('heading', { name: 'Restaurer un master' }).waitFor();
+  }));
+
 test('a bulk action reaches those that were chosen and no other, and says which refused', () =>
   walkThrough(browser, {}, async ({ url, calls, world }, page, hand) => {
     await page.goto(`${url}/machines`);

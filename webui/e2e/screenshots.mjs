@@ -89,7 +89,7 @@ const SCREENS = [
   { name: 'machines-ban', scene: 'school', path: () => '/machines', ready: 'table', act: async (page) => {
     await page.locator('tbody input[type=checkbox]').nth(2).check();
     await page.locator('.amorce-bulk .pf-v6-c-menu-toggle').click();
-    await page.getByRole('menuitem').nth(2).click();
+    await page.getByRole('menuitem').nth(3).click();
     await page.waitForSelector('[role=dialog]');
   } },
   { name: 'import', scene: 'school', path: () => '/machines/import', ready: '#import-file', act: async (page) => {

@@ -82,6 +82,7 @@ export function menuRoutes(places, menus, { send, refuse, note }) {
   };
   return [
     ['GET', /^\/places$/, (answer) => send(answer, 200, { items: places })],
+    ['POST', /^\/places\/([^/]+)\/machines$/, (answer, _m, _q, body) => send(answer, 200, { added: (body.add ?? []).length, removed: 0 })],
     ['GET', /^\/(places|machines)\/([^/]+)\/menu$/, (answer, [kind, id]) => send(answer, 200, whole(kind === 'machines' ? 'machine' : 'place', id ?? ''))],
     ['PUT', /^\/(places|machines)\/([^/]+)\/menu$/, (answer, [kind, id], _q, body) => {
       const keys = (body.entries ?? []).map((/** @type {MenuEntry} */ entry) => entry.key);

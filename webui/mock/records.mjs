@@ -33,6 +33,8 @@ export function narrowed(world, query) {
     return (
       words.every((word) => text.includes(word)) &&
       traits.every((trait) => TRUE_OF[trait]?.(machine) === true) &&
+      // Here the machines of the room S204 are known by their names.
+      (query.get('place') !== 'p-s204' || machine.label.startsWith('S204')) &&
       (firmware === null || machine.facts.firmware === firmware) &&
       (before === null || (machine.last_seen_at ?? '') < before)
     );

@@ -46,7 +46,7 @@ export const sessionQuery = queryOptions({
 });
 
 /** What a list of machines is narrowed by, in the API's own words; empty: not at all. */
-export type MachineFilters = Partial<Record<'q' | 'is' | 'firmware' | 'seen_before' | 'seen_after' | 'sort', string>>;
+export type MachineFilters = Partial<Record<'q' | 'is' | 'firmware' | 'seen_before' | 'seen_after' | 'place' | 'sort', string>>;
 
 /** The filters in one word, the same for the same filters: their place in the cache. */
 export function filterWords(filters: Partial<Record<string, string>>): string {

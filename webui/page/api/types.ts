@@ -46,6 +46,7 @@ export type Naming = Schemas['Naming'];
 export type NamingOutcome = Schemas['NamingOutcome'];
 export type NewJob = Schemas['NewJob'];
 export type Place = Schemas['Place'];
+export type PlaceMembersOutcome = Schemas['PlaceMembersOutcome'];
 export type PlaceList = Schemas['PlaceList'];
 export type Preflight = Schemas['Preflight'];
 export type Problem = Schemas['Problem'];

@@ -8,6 +8,7 @@ import type { Machine } from '../api/types';
 import { useLanguage } from '../language/language';
 import { useProblemText } from '../language/problem';
 import { ActionMenu } from '../layout/action-menu';
+import { MoveMachines } from '../places/move-machines';
 import { useBulk } from './bulk';
 import { NameByPattern } from './name-by-pattern';
 
@@ -31,7 +32,7 @@ interface Props {
 export function BulkActions({ chosen, machines }: Props) {
   const { t } = useLanguage();
   const navigate = useNavigate();
-  const [asking, setAsking] = useState<BulkVerb | 'name' | null>(null);
+  const [asking, setAsking] = useState<BulkVerb | 'name' | 'move' | null>(null);
   const ids = [...chosen];
   const verb = (name: BulkVerb) => ({
     label: t(`bulk.${name}`),
@@ -51,6 +52,7 @@ export function BulkActions({ chosen, machines }: Props) {
         isDisabled={ids.length === 0}
         actions={[
           { label: t('bulk.name'), onClick: () => setAsking('name') },
+          { label: t('place.move'), onClick: () => setAsking('move') },
           verb('wake'),
           null,
           verb('ban'),
@@ -60,7 +62,8 @@ export function BulkActions({ chosen, machines }: Props) {
         ]}
       />
       {asking === 'name' && <NameByPattern ids={ids} onClose={() => setAsking(null)} />}
-      {asking !== null && asking !== 'name' && (
+      {asking === 'move' && <MoveMachines ids={ids} onClose={() => setAsking(null)} />}
+      {asking !== null && asking !== 'name' && asking !== 'move' && (
         <BulkDialogue key={asking} verb={asking} ids={ids} labels={new Map(machines.map((machine) => [machine.id, machine.label]))} onClose={() => setAsking(null)} />
       )}
     </>

@@ -1,6 +1,7 @@
 /** Filters of the list of machines: chosen by selects, shown as labels that take them back. */
 import { FormSelect, FormSelectOption, Label, LabelGroup } from '@patternfly/react-core';
 import { useLanguage } from '../language/language';
+import { PlaceSelect } from '../places/place-select';
 import { type ChosenFilters, FIRMWARES, ORDERS, SILENT_DAYS, TRAITS, type Trait } from './machine-filters';
 
 interface Props {
@@ -13,6 +14,7 @@ export function FilterBar({ filters, change }: Props) {
   const { t } = useLanguage();
   return (
     <div className="amorce-filters" role="group" aria-label={t('filter.label')}>
+      <PlaceSelect value={filters.place} all={t('filter.place')} onChange={(place) => change({ place })} />
       <FormSelect
         aria-label={t('filter.trait')}
         value=""

@@ -22,6 +22,8 @@ export interface ChosenFilters {
   /** Days. */
   silent: string;
   sort: string;
+  /** A place with all that lies in it, or a group. */
+  place: string;
 }
 
 const DAY_MS = 86_400_000;
@@ -36,6 +38,7 @@ export function readFilters(words: URLSearchParams): ChosenFilters {
     firmware: one('firmware', FIRMWARES),
     silent: one('silent', SILENT_DAYS),
     sort: one('sort', ORDERS),
+    place: words.get('place') ?? '',
   };
 }
 
@@ -46,6 +49,7 @@ export function toQuery(filters: ChosenFilters, now: number): MachineFilters {
     q: filters.q,
     is: filters.is.join(','),
     firmware: filters.firmware,
+    place: filters.place,
     seen_before: filters.silent === '' ? '' : new Date(midnight - Number(filters.silent) * DAY_MS).toISOString(),
     sort: filters.sort === 'newest' ? '' : filters.sort,
   };
@@ -71,6 +75,6 @@ export function useMachineFilters() {
       ),
     [setWords],
   );
-  const narrowed = filters.q !== '' || filters.is.length > 0 || filters.firmware !== '' || filters.silent !== '';
+  const narrowed = filters.q !== '' || filters.is.length > 0 || filters.firmware !== '' || filters.silent !== '' || filters.place !== '';
   return { filters, change, narrowed };
 }

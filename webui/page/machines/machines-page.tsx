@@ -104,7 +104,7 @@ export function MachinesPage() {
                 title={filters.q === '' ? t('machines.none-narrowed') : t('machines.none-found', { search: filters.q })}
                 icon={SearchIcon}
                 actions={
-                  <Button variant="link" onClick={() => change({ q: '', is: [], firmware: '', silent: '' })}>
+                  <Button variant="link" onClick={() => change({ q: '', is: [], firmware: '', silent: '', place: '' })}>
                     {t('filter.clear')}
                   </Button>
                 }

@@ -3,10 +3,10 @@ import { FormSelect, FormSelectOption, PageSection } from '@patternfly/react-cor
 import { useQuery } from '@tanstack/react-query';
 import { Link, useSearchParams } from 'react-router';
 import { machineQuery, type MenuOwner, menuQuery, placesQuery } from '../api/queries';
-import type { Place } from '../api/types';
 import { useLanguage } from '../language/language';
 import { PageHeading } from '../layout/heading';
 import { Loading, Problem } from '../layout/state';
+import { inTreeOrder } from '../places/tree';
 import { MenuEditor } from './menu-editor';
 import { usePlaceName } from './origin';
 
@@ -55,23 +55,4 @@ function OwnMenu({ owner, above, isRoot, title }: { owner: MenuOwner; above: str
   if (isWaiting) return <Loading />;
   if (whole.isError) return <Problem error={whole.error} retry={() => void whole.refetch()} />;
   return <MenuEditor owner={owner} whole={whole.data} above={isRoot ? { ...whole.data, entries: [] } : parent.data} title={title} />;
-}
-
-/** Places with their depth, each after what it lies in. */
-export function inTreeOrder(places: Place[]): { place: Place; depth: number }[] {
-  const known = new Set(places.map((place) => place.id));
-  const inside = new Map<string, Place[]>();
-  for (const place of places) {
-    const parent = place.parent !== undefined && place.parent !== null && known.has(place.parent) ? place.parent : '';
-    inside.set(parent, [...(inside.get(parent) ?? []), place]);
-  }
-  const ordered: { place: Place; depth: number }[] = [];
-  const walk = (parent: string, depth: number) => {
-    for (const place of (inside.get(parent) ?? []).toSorted((left, right) => left.name.localeCompare(right.name))) {
-      ordered.push({ place, depth });
-      walk(place.id, depth + 1);
-    }
-  };
-  walk('', 0);
-  return ordered;
 }

@@ -163,4 +163,11 @@ export const machines = {
   'problem.too-many-calls.remedy': 'Wait a little, then try again.',
   'problem.unusable-value': 'A value cannot be used',
   'problem.unusable-value.remedy': 'Correct it, then try again.',
+  'filter.place': 'Place or group',
+  'place.move': 'Put into a place or a group',
+  'place.move-title': 'Where to put {count, plural, one {# machine} other {# machines}}?',
+  'place.move-about': 'A machine is in one place, and in as many groups as you like.',
+  'place.choose': 'Choose a place or a group',
+  'place.move-start': 'Put there',
+  'place.moved': '{count, plural, one {# machine placed} other {# machines placed}}',
 };

@@ -163,4 +163,11 @@ export const machines = {
   'problem.too-many-calls.remedy': 'Attendez un peu, puis réessayez.',
   'problem.unusable-value': 'Une valeur ne convient pas',
   'problem.unusable-value.remedy': 'Corrigez-la, puis réessayez.',
+  'filter.place': 'Lieu ou groupe',
+  'place.move': 'Mettre dans un lieu ou un groupe',
+  'place.move-title': 'Où mettre {count, plural, one {# poste} other {# postes}} ?',
+  'place.move-about': 'Un poste est dans un seul lieu, et dans autant de groupes que vous voulez.',
+  'place.choose': 'Choisir un lieu ou un groupe',
+  'place.move-start': 'Mettre là',
+  'place.moved': '{count, plural, one {# poste placé} other {# postes placés}}',
 } as const;
