@@ -5,8 +5,8 @@ use anyhow::{Context, Result, bail};
 use packer::{Recipe, Source, name};
 use std::path::{Path, PathBuf};
 
-/// Where Debian's packages keep the loaders: our name, path, package, and whether machines cannot boot without it.
-const LOADERS: [(&str, &str, &str, bool); 4] = [
+/// Where Debian's packages keep the loaders and the memory test: our name, path, package, and whether machines cannot boot without it.
+const LOADERS: [(&str, &str, &str, bool); 6] = [
     (name::SHIM, "usr/lib/shim/shimx64.efi.signed", "shim-signed", true),
     (
         name::GRUB,
@@ -16,6 +16,8 @@ const LOADERS: [(&str, &str, &str, bool); 4] = [
     ),
     (name::UNDIONLY, "usr/lib/ipxe/undionly.kpxe", "ipxe", true),
     ("snponly.efi", "usr/lib/ipxe/snponly.efi", "ipxe", false),
+    ("memtest.bin", "boot/memtest86+x64.bin", "memtest86+", false),
+    ("memtest.efi", "boot/memtest86+x64.efi", "memtest86+", false),
 ];
 
 /// Builds the folder of boot files.

@@ -7,12 +7,13 @@ use crate::{
 use anyhow::{Result, bail};
 use bootd::{
     dhcp::pool::Subnet,
-    doctor::{self, Weight},
+    doctor::{self, Finding, NeededPort, Weight},
 };
 use catalog::Catalog;
 use std::{
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    process::Command,
     time::Duration,
 };
 
@@ -31,6 +32,7 @@ pub fn run(arguments: ServeArguments) -> Result<()> {
     check_boot_files(&configuration, &mut findings);
     check_catalog(&configuration, &mut findings);
     check_ports(&configuration, &mut findings);
+    check_firewall(&configuration, &mut findings);
     let pools = check_pools(&configuration, &mut findings);
     for name in &configuration.interfaces {
         check_network(name, &pools, &mut findings);
@@ -52,6 +54,14 @@ struct Findings {
 }
 
 impl Findings {
+    fn add(&mut self, weight: Weight, text: impl std::fmt::Display) {
+        match weight {
+            Weight::Good => self.good(text),
+            Weight::Note => self.note(text),
+            Weight::Wrong => self.bad(text),
+        }
+    }
+
     fn good(&self, text: impl std::fmt::Display) {
         println!("  ok    {text}");
     }
@@ -142,6 +152,10 @@ fn check_pools(configuration: &Configuration, findings: &mut Findings) -> Vec<Su
 fn check_network(interface: &str, pools: &[Subnet], findings: &mut Findings) {
     /// Slow DHCP servers first look whether an address is free.
     const PATIENCE: Duration = Duration::from_secs(4);
+    if let Ok(mtu) = doctor::mtu(interface) {
+        let finding = doctor::judge_mtu(mtu);
+        findings.add(finding.weight, format!("on {interface}, {finding}"));
+    }
     let asked =
         doctor::own_addresses(interface).and_then(|own| Ok((doctor::collect(interface, PATIENCE)?, own)));
     match asked {
@@ -150,12 +164,7 @@ fn check_network(interface: &str, pools: &[Subnet], findings: &mut Findings) {
                 .iter()
                 .any(|address| pools.iter().any(|pool| pool.network.contains(*address)));
             for finding in doctor::diagnose(&offers, &own, gives) {
-                let text = format!("on {interface}, {finding}");
-                match finding.weight {
-                    Weight::Good => findings.good(text),
-                    Weight::Note => findings.note(text),
-                    Weight::Wrong => findings.bad(text),
-                }
+                findings.add(finding.weight, format!("on {interface}, {finding}"));
             }
         }
         Err(error) => findings.note(format!(
@@ -184,6 +193,41 @@ fn check_ports(configuration: &Configuration, findings: &mut Findings) {
             TcpListener::bind(address).map(drop),
             findings,
         );
+    }
+}
+
+/// Whether this computer itself keeps machines out.
+fn check_firewall(configuration: &Configuration, findings: &mut Findings) {
+    let tcp =
+        [configuration.http, configuration.agent, configuration.admin].map(|address| (false, address.port()));
+    let needed: Vec<NeededPort> = [67, 69, 4011]
+        .map(|number| (true, number))
+        .into_iter()
+        .chain(tcp)
+        .map(|(udp, number)| NeededPort { udp, number })
+        .collect();
+    match Command::new("nft").args(["list", "ruleset"]).output() {
+        Ok(output) if output.status.success() => {
+            let rules = String::from_utf8_lossy(&output.stdout);
+            if let Some(Finding { weight, text }) = doctor::judge_firewall(&rules, &needed) {
+                findings.add(weight, text);
+            }
+        }
+        // Without nft there are no rules of nftables; those of old iptables say at least that they are there.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let tables = std::fs::read_to_string("/proc/net/ip_tables_names").unwrap_or_default();
+            if tables.lines().any(|table| table == "filter") {
+                findings.note(format!(
+                    "this computer has a firewall (iptables) that cannot be read here; it must let in {}",
+                    needed
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ));
+            }
+        }
+        Ok(_) | Err(_) => findings.note("this computer's firewall cannot be read; run as root"),
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! It sends DISCOVER and takes no offer, so no server gives anything away for longer than its own short reservation.
 
+mod firewall;
+
+pub use firewall::{NeededPort, judge_firewall};
+
 use crate::network::interface_addresses;
 use protocol::{
     MacAddr,
@@ -104,6 +108,45 @@ pub fn own_addresses(interface: &str) -> io::Result<Vec<Ipv4Addr>> {
         .map(|(address, _)| address)
         .collect())
 }
+
+/// The longest packet that an interface sends.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn mtu(interface: &str) -> io::Result<u32> {
+    // The kernel lets no interface have such a name; a configuration might.
+    if interface.contains('/') {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let text = std::fs::read_to_string(format!("/sys/class/net/{interface}/mtu"))?;
+    text.trim().parse().map_err(io::Error::other)
+}
+
+/// What our own longest packet means for machines, whose boot ROMs all take and send 1500 bytes.
+#[must_use]
+pub fn judge_mtu(own: u32) -> Finding {
+    let (weight, text) = match own {
+        ETHERNET_MTU => (
+            Weight::Good,
+            "packets of up to 1500 bytes go out, as boot ROMs send them".into(),
+        ),
+        0..ETHERNET_MTU => (
+            Weight::Wrong,
+            format!(
+                "the interface has an MTU of {own}: boot ROMs send packets of 1500 bytes, and what is larger than ours may be lost; set it to 1500 (`ip link set … mtu 1500`, and where it is a tunnel or an overlay, its network's)"
+            ),
+        ),
+        _ => (
+            Weight::Note,
+            format!(
+                "the interface has an MTU of {own}: boot ROMs take 1500 bytes; where switches or machines do not carry more, set it to 1500"
+            ),
+        ),
+    };
+    Finding { weight, text }
+}
+
+const ETHERNET_MTU: u32 = 1500;
 
 /// Who else than we gives addresses, by these offers.
 #[must_use]
@@ -313,6 +356,17 @@ mod tests {
             address_givers(&[offer(9, false), offer(7, true)], &[OWN]),
             [Ipv4Addr::new(192, 0, 2, 7)]
         );
+    }
+
+    #[test]
+    fn an_mtu_that_is_not_ethernets_is_named_with_its_remedy() {
+        assert_eq!(judge_mtu(1500).weight, Weight::Good);
+        let small = judge_mtu(1420);
+        assert_eq!(small.weight, Weight::Wrong);
+        assert!(small.text.contains("MTU of 1420") && small.text.contains("set it to 1500"));
+        assert_eq!(judge_mtu(9000).weight, Weight::Note);
+        assert_eq!(mtu("lo").unwrap(), 65536);
+        assert!(mtu("../lo").is_err());
     }
 
     proptest! {

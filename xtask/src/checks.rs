@@ -71,6 +71,7 @@ pub fn run(places: &Places, node: &Node, full: bool) -> Result<bool> {
             "delta",
             "memory",
             "scale",
+            "boot",
         ] {
             let mut bench = lab::command(places, node);
             bench.args(["bench", name, "--small", "--times", "1"]);

@@ -333,7 +333,7 @@ fn nginx_configuration(root: &Path, scratch: &Path) -> Result<PathBuf> {
     fs::write(
         &path,
         format!(
-            "daemon off; user root; worker_processes auto; pid {scratch}/nginx.pid; error_log stderr;\n\
+            "daemon off; master_process off; user root; pid {scratch}/nginx.pid; error_log stderr;\n\
              events {{}}\n\
              http {{ access_log off; sendfile on; tcp_nopush on; client_body_temp_path {scratch}/b; \
              proxy_temp_path {scratch}/p; fastcgi_temp_path {scratch}/f; uwsgi_temp_path {scratch}/u; \

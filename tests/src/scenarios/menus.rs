@@ -8,6 +8,7 @@ use crate::{
     machine::{Bus, Machine, Parts},
     master::Table,
     network::Segment,
+    process::wait_until,
     scripted::MagicPacket,
     stage::{READY, Stage},
 };
@@ -17,7 +18,10 @@ use protocol::{
     disk::{DiskFacts, DiskIdentity},
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 /// The organisation: the root of all places.
 const ROOT: &str = "00000000-0000-7000-8000-000000000001";
@@ -117,7 +121,7 @@ fn draw(stage: &Stage, machine: &mut Machine, text: &str) -> Result<()> {
 /// The job that the chosen entry made is done.
 fn expect_job(stage: &Stage, administrator: &Administrator, machine: &Machine, title: &str) -> Result<()> {
     let id = administrator.machine_id(machine.parts().mac())?;
-    let found = crate::process::wait_until("the chosen entry made a job", JOB, || {
+    let found = wait_until("the chosen entry made a job", JOB, || {
         let page = administrator.show("/jobs?limit=100")?;
         let jobs = page["items"].as_array().cloned().unwrap_or_default();
         Ok(jobs.into_iter().find(|job| job["title"] == json!(title)))
@@ -264,6 +268,60 @@ pub fn wol_default(stage: &mut Stage) -> Result<()> {
     stage.say(boots[at..].split('"').next().unwrap_or_default());
     machine.switch_off();
     appliance.stop()
+}
+
+/// The memory test of Debian's package, chosen by keys, paints the screens of both firmwares blue.
+pub fn memory_test(stage: &mut Stage) -> Result<()> {
+    let appliance = stage.start_appliance()?;
+    let menu = json!({
+        "settings": { "waits": true },
+        "entries": [{ "key": "memory", "label": "Memory test", "action": { "kind": "memory-test" } }],
+    });
+    appliance
+        .administrator()
+        .put(&format!("/places/{ROOT}/menu"), &menu)?
+        .expect_success()?;
+    for (name, number, firmware, loader) in [
+        ("memory-bios", 1, Firmware::Bios, "iPXE"),
+        ("memory-uefi", 2, Firmware::Uefi, "grub"),
+    ] {
+        let begin = Instant::now();
+        let mut machine = known(stage, Parts::new(name, firmware, number), true)?;
+        machine.switch_on(stage.network())?;
+        machine.wait_for("Memory test", DRAWN)?;
+        for key in ["down", "ret"] {
+            machine.monitor()?.press(key)?;
+        }
+        appliance.wait_for_log(&format!("memory was chosen in the menu of {loader}"))?;
+        let picture = stage.evidence().join(format!("{name}.ppm"));
+        wait_until("the memory test paints its screen", DRAWN, || {
+            machine.monitor()?.take_picture(&picture)?;
+            let bytes = fs::read(&picture).context("QEMU took no picture")?;
+            Ok(is_much_blue(&bytes).then_some(()))
+        })?;
+        stage.say(&format!(
+            "{name}: the memory test runs after {:.1} s",
+            begin.elapsed().as_secs_f64()
+        ));
+        machine.switch_off();
+    }
+    appliance.stop()
+}
+
+/// Whether more than a tenth of a picture (PPM, three bytes each) is the memory test's ground, which is small on a large
+/// screen; firmware and loaders draw on black, but for iPXE's menu, which is gone when the entry is asked for.
+fn is_much_blue(picture: &[u8]) -> bool {
+    let (pixels, _) = picture.as_chunks::<3>();
+    // The head of a few bytes moves the pixels' places, and with them which of three bytes is blue: one colour of one
+    // bright and two dark bytes is all that is asked.
+    let blue = pixels
+        .iter()
+        .filter(|pixel| {
+            pixel.iter().filter(|byte| **byte >= 0x80).count() == 1
+                && pixel.iter().filter(|byte| **byte == 0).count() == 2
+        })
+        .count();
+    blue * 10 > pixels.len()
 }
 
 /// A machine that is on record: its agent's first words are enough.

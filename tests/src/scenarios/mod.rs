@@ -158,6 +158,12 @@ pub const ALL: &[Scenario] = &[
         play: menus::menu,
     },
     Scenario {
+        name: "memory-test",
+        proves: "BIOS and UEFI: the menu's default starts the memory test, which paints its screen",
+        daily: true,
+        play: menus::memory_test,
+    },
+    Scenario {
         name: "local-disk",
         proves: "BIOS and UEFI: network boot without a job costs a machine at most 8 s",
         daily: true,
