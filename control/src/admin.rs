@@ -8,6 +8,7 @@ mod guard;
 mod jobs;
 mod machines;
 mod masters;
+mod network;
 pub mod permission;
 mod places;
 mod probes;

@@ -5,7 +5,7 @@ use crate::{
     hub::Hub,
     pace::Pace,
     refusal::Refusal,
-    view::{Interface, Space},
+    view::{Interface, NetBootImages, Space},
 };
 use axum::http::StatusCode;
 use catalog::{Catalog, Time};
@@ -59,6 +59,15 @@ pub trait Appliance: Send + Sync {
     /// # Errors
     /// In words.
     fn wake(&self, macs: &[MacAddr], secure_on: Option<&str>) -> Result<usize, String>;
+
+    /// Whether addresses could be given like this.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    fn check_address_pools(&self, pools: &[catalog::AddressPool]) -> Result<(), String>;
+
+    /// The NetBoot images, read anew.
+    fn netboot_images(&self) -> NetBootImages;
 }
 
 /// The state of the program around.

@@ -8,6 +8,7 @@ mod job;
 mod machine;
 mod master;
 mod menu;
+mod network;
 mod person;
 mod place;
 mod plan;
@@ -26,6 +27,10 @@ pub use machine::{
 pub(crate) use master::{DepotVersions, not_whole};
 pub use master::{Master, MasterList, MasterPartition, MasterVersion};
 pub use menu::{Menu, MenuEntry, MenuOrigin, MenuSettings, SettingOrigin, ShownEntry, WholeMenu};
+pub use network::{
+    AddressLease, AddressLeases, AddressPool, AddressPools, NetBootImage, NetBootImages, RefusedImage,
+    ReservedAddress,
+};
 pub use person::{FirstAdministrator, LogIn, Session, Setup};
 pub use place::{
     Favourite, GroupQuery, MachinePlace, MachineTrait, NewPlace, Place, PlaceChange, PlaceImport,

@@ -1,10 +1,18 @@
 //! What the admin API shows of the program itself.
 
+use super::addresses;
 use crate::{configuration::Configuration, interface};
-use bootd::wake::{SecureOn, wake};
+use bootd::{
+    bsdp::{
+        self,
+        image::{self, Root},
+    },
+    wake::{SecureOn, wake},
+};
+use catalog::AddressPool;
 use control::{
     Appliance, ApplianceState,
-    view::{Interface, Space},
+    view::{Interface, NetBootImage, NetBootImages, RefusedImage, Space},
 };
 use nix::sys::statvfs::statvfs;
 use protocol::{MacAddr, cmdline::CaFingerprint};
@@ -37,6 +45,42 @@ impl Appliance for RunningAppliance {
             }
         }
         Ok(sent)
+    }
+
+    fn check_address_pools(&self, pools: &[AddressPool]) -> Result<(), String> {
+        addresses::subnets(pools)
+            .map(drop)
+            .map_err(|error| format!("{error:#}"))
+    }
+
+    fn netboot_images(&self) -> NetBootImages {
+        let (images, refused) = image::read_all(&self.configuration.boot().join(bsdp::FOLDER));
+        NetBootImages {
+            serves: "Intel Macs before the T2 chip (until about 2018) can NetBoot; Macs with a T2 chip and those with Apple's own processors cannot".into(),
+            items: images
+                .into_iter()
+                .map(|image| {
+                    let [.., a, b] = image.id.0.to_be_bytes();
+                    NetBootImage {
+                        folder: image.folder,
+                        name: image.name,
+                        index: u16::from_be_bytes([a, b]),
+                        is_default: image.is_default,
+                        root: match image.root {
+                            Root::None => None,
+                            Root::Ours(path) | Root::Elsewhere(path) => Some(path),
+                        },
+                    }
+                })
+                .collect(),
+            refused: refused
+                .into_iter()
+                .map(|refused| RefusedImage {
+                    folder: refused.folder,
+                    why: refused.why,
+                })
+                .collect(),
+        }
     }
 
     fn state(&self) -> ApplianceState {

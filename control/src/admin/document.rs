@@ -1,6 +1,6 @@
 //! The OpenAPI document of the admin API, committed as `control/openapi.json`.
 
-use super::{audit, events, export, jobs, machines, masters, places, records, server, sessions};
+use super::{audit, events, export, jobs, machines, masters, network, places, records, server, sessions};
 use crate::{refusal::PROBLEM_TYPE, state::Control, view::RefusalEvent};
 use protocol::Problem;
 use utoipa::{
@@ -94,6 +94,9 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(server::get_server))
         .routes(routes!(audit::list_audit))
         .routes(routes!(audit::export_audit))
+        .routes(routes!(network::get_address_pools, network::put_address_pools))
+        .routes(routes!(network::list_address_leases))
+        .routes(routes!(network::list_netboot_images))
         .routes(routes!(events::follow_events));
     OpenApiRouter::with_openapi(Document::openapi_base()).merge(router)
 }

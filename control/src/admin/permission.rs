@@ -71,7 +71,7 @@ const fn route(method: Method, path: &'static str, needs: Needs) -> Route {
 }
 
 /// All routes of the admin API.
-pub static ROUTES: [Route; 53] = {
+pub static ROUTES: [Route; 57] = {
     use Needs::{Anybody, May, Nobody};
     use Permission::{
         AuditExport, AuditRead, JobRead, JobRun, MachineCreate, MachineDelete, MachineEdit, MachineExport,
@@ -139,6 +139,10 @@ pub static ROUTES: [Route; 53] = {
         route(Method::GET, "/server", May(ServerRead)),
         route(Method::GET, "/audit", May(AuditRead)),
         route(Method::GET, "/audit/export", May(AuditExport)),
+        route(Method::GET, "/address-pools", May(SettingRead)),
+        route(Method::PUT, "/address-pools", May(SettingEdit)),
+        route(Method::GET, "/address-leases", May(ServerRead)),
+        route(Method::GET, "/netboot-images", May(ServerRead)),
         // Each event is shown only to whoever may read its object.
         route(Method::GET, "/events", Anybody),
     ]

@@ -223,3 +223,44 @@ async fn the_appliance_tells_of_itself_and_the_page_is_hardened() {
         .json();
     assert_eq!(document["info"]["title"], "Amorce");
 }
+
+#[tokio::test]
+async fn pools_of_addresses_are_checked_kept_and_noted() {
+    let site = Site::new().await;
+    let pools = |network: &str| {
+        json!({ "items": [{
+            "network": network, "first": "192.0.2.10", "last": "192.0.2.99", "router": null, "name_servers": ["192.0.2.1"],
+            "domain": "school.example", "lease_minutes": 60, "authoritative": true,
+            "reservations": [{ "address": "192.0.2.5", "mac": "02:00:00:00:00:01", "uuid": null, "identifier": null }],
+        }] })
+    };
+    let path = "/api/v1/address-pools";
+    assert_eq!(site.get(path).await.json(), json!({ "items": [] }));
+    let refused = site.call(Method::PUT, path, Some(pools("192.0.2.0"))).await;
+    refused.is_problem(422, "unusable-value");
+    assert!(
+        refused.json()["title"]
+            .as_str()
+            .unwrap()
+            .contains("is no network")
+    );
+    let good = pools("192.0.2.0/24");
+    assert_eq!(
+        site.call(Method::PUT, path, Some(good.clone())).await.json(),
+        good
+    );
+    assert_eq!(site.get(path).await.json(), good);
+    let lease = catalog::AddressLease {
+        address: [192, 0, 2, 10].into(),
+        client: "02:00:00:00:00:01".into(),
+        host_name: "pc".into(),
+        expires_at: 1_700_000_000,
+    };
+    site.control.catalog().keep_address_leases(&[lease]).unwrap();
+    let leases = site.get("/api/v1/address-leases").await.json();
+    assert_eq!(leases["items"][0]["expires_at"], "2023-11-14T22:13:20.000Z");
+    assert_eq!(
+        site.get("/api/v1/netboot-images").await.json()["serves"],
+        "old Macs"
+    );
+}

@@ -87,6 +87,20 @@ impl Appliance for Pretended {
         }
     }
 
+    fn check_address_pools(&self, pools: &[catalog::AddressPool]) -> Result<(), String> {
+        match pools.iter().find(|pool| !pool.network.contains('/')) {
+            Some(pool) => Err(format!("{} is no network", pool.network)),
+            None => Ok(()),
+        }
+    }
+
+    fn netboot_images(&self) -> control::view::NetBootImages {
+        control::view::NetBootImages {
+            serves: "old Macs".into(),
+            ..Default::default()
+        }
+    }
+
     fn state(&self) -> ApplianceState {
         ApplianceState {
             version: "1.2.3".into(),

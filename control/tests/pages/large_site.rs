@@ -78,6 +78,14 @@ impl Appliance for Nothing {
     fn wake(&self, _: &[MacAddr], _: Option<&str>) -> Result<usize, String> {
         Ok(0)
     }
+
+    fn check_address_pools(&self, _: &[catalog::AddressPool]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn netboot_images(&self) -> control::view::NetBootImages {
+        control::view::NetBootImages::default()
+    }
 }
 
 impl MasterVersions for Nothing {

@@ -1,6 +1,41 @@
 // Generated from control/openapi.json by `npm run api`. Change the API, not this file.
 
 export interface paths {
+    "/address-leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The addresses that the appliance gave. */
+        get: operations["list_address_leases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/address-pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the site lets the appliance give addresses. */
+        get: operations["get_address_pools"];
+        /** Changes that; it counts from the appliance's next start. */
+        put: operations["put_address_pools"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/audit": {
         parameters: {
             query?: never;
@@ -447,6 +482,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/netboot-images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The NetBoot images, with those that cannot be served and why. */
+        get: operations["list_netboot_images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/places": {
         parameters: {
             query?: never;
@@ -680,6 +732,57 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An address that was given. */
+        AddressLease: {
+            /** @description The address. */
+            address: string;
+            /** @description Who has it: a MAC address, or `id:` and hexadecimal digits. */
+            client: string;
+            /**
+             * Format: date-time
+             * @description Until when; in the past for one that ended or was given back.
+             */
+            expires_at: string;
+            /** @description What that machine calls itself; may be empty. */
+            host_name: string;
+        };
+        /** @description Addresses that were given, the latest first. */
+        AddressLeases: {
+            /** @description One per address. */
+            items: components["schemas"]["AddressLease"][];
+        };
+        /** @description A network in which the appliance gives addresses. */
+        AddressPool: {
+            /** @description Whether nobody else gives addresses there: what belongs to another network is refused. */
+            authoritative: boolean;
+            /** @description DNS domain. */
+            domain?: string | null;
+            /** @description The first address that is given to whoever asks. */
+            first: string;
+            /** @description The last one; at most 4096 in all. */
+            last: string;
+            /**
+             * Format: int32
+             * @description How long an address may be used without asking again.
+             */
+            lease_minutes: number;
+            /** @description DNS servers. */
+            name_servers: string[];
+            /** @description The network, `192.0.2.0/24`. */
+            network: string;
+            /** @description Addresses that are kept for one machine each. */
+            reservations: components["schemas"]["ReservedAddress"][];
+            /** @description The default router. */
+            router?: string | null;
+        };
+        /**
+         * @description Where the site lets the appliance give addresses. The configuration file counts more, and changes count from the
+         *     appliance's next start: it then refuses to start where another DHCP server answers.
+         */
+        AddressPools: {
+            /** @description One per network; empty where the site has a DHCP server. */
+            items: components["schemas"]["AddressPool"][];
+        };
         /** @description Something that somebody did. */
         AuditEntry: {
             /** @description Who. */
@@ -1705,6 +1808,31 @@ export interface components {
             /** @description One for each machine, in their order. */
             items: components["schemas"]["ProposedName"][];
         };
+        /** @description A NetBoot image. */
+        NetBootImage: {
+            /** @description Its folder. */
+            folder: string;
+            /**
+             * Format: int32
+             * @description Its number (`Index`).
+             */
+            index: number;
+            /** @description A Mac that was told nothing starts it. */
+            is_default: boolean;
+            /** @description Its name in the Mac's picker. */
+            name: string;
+            /** @description Where its root is: a file of ours, or another server's. */
+            root?: string | null;
+        };
+        /** @description The images in `boot/nbi`, for Intel Macs that can NetBoot. */
+        NetBootImages: {
+            /** @description What Macs are shown. */
+            items: components["schemas"]["NetBootImage"][];
+            /** @description Folders that cannot be served. */
+            refused: components["schemas"]["RefusedImage"][];
+            /** @description Which Macs this can serve, and which it cannot. */
+            serves: string;
+        };
         /** @description A job to create. */
         NewJob: {
             /**
@@ -1953,12 +2081,33 @@ export interface components {
             /** @description What happened. */
             title: string;
         };
+        /** @description A folder that cannot be served as a NetBoot image. */
+        RefusedImage: {
+            /** @description Its name. */
+            folder: string;
+            /** @description Why, in words. */
+            why: string;
+        };
         /** @description Something to know before a job is made. */
         Remark: {
             /** @description What it is: `disk-too-small`, `hibernated`, `encrypted`, `never-booted`, `offline`, …; in words and with the remedy. */
             problem: components["schemas"]["Problem"];
             /** @description How much it weighs. */
             weight: components["schemas"]["Weight"];
+        };
+        /** @description An address that is kept for one machine: named by exactly one of adapter, UUID and identifier. */
+        ReservedAddress: {
+            /** @description The address. */
+            address: string;
+            /** @description What it calls itself (DHCP option 61), in hexadecimal digits. */
+            identifier?: string | null;
+            /** @description Its adapter. */
+            mac?: string | null;
+            /**
+             * Format: uuid
+             * @description Its SMBIOS UUID.
+             */
+            uuid?: string | null;
         };
         /** @description What a restore is going to do: "4.1 GB of 31 GB will be written, 1.2 GB over the wire". */
         RestoreEstimate: {
@@ -2334,6 +2483,121 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_address_leases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressLeases"];
+                };
+            };
+        };
+    };
+    get_address_pools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressPools"];
+                };
+            };
+        };
+    };
+    put_address_pools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddressPools"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressPools"];
+                };
+            };
+        };
+    };
     list_audit: {
         parameters: {
             query?: {
@@ -3692,6 +3956,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_netboot_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NetBootImages"];
+                };
             };
         };
     };
