@@ -102,13 +102,14 @@ impl Pages {
 
     /// The same with zeros.
     pub(crate) fn zero(&self, medium: &dyn Blocks, range: Range<u64>) -> Result<()> {
-        static ZEROS: [u8; (LONG + 2 * PAGE) as usize] = [0; (LONG + 2 * PAGE) as usize];
         let whole = whole_pages(&range);
+        // Made when it is needed: a constant of that many zeros would be part of the agent, and of every network boot.
+        let gather = |from: u64, to: u64| self.gather(medium, &vec![0; index(to - from)], from);
         if whole.end.saturating_sub(whole.start) < LONG {
-            return self.gather(medium, &ZEROS[..index(range.end - range.start)], range.start);
+            return gather(range.start, range.end);
         }
-        self.gather(medium, &ZEROS[..index(whole.start - range.start)], range.start)?;
-        self.gather(medium, &ZEROS[..index(range.end - whole.end)], whole.end)?;
+        gather(range.start, whole.start)?;
+        gather(whole.end, range.end)?;
         self.supersede(&whole);
         medium.zero_blocks(whole)
     }
