@@ -37,6 +37,9 @@ pub struct AuditRow {
     pub before: Option<String>,
     /// As it is.
     pub after: Option<String>,
+    /// The place it was in. Not in the hash of rows from before places were written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 #[allow(clippy::too_many_arguments, reason = "they are the columns of the row")]
@@ -64,12 +67,13 @@ pub(crate) fn append(
         object_id: object_id.to_owned(),
         before: before.map(|value| value.to_string()),
         after: after.map(|value| value.to_string()),
+        place: place_of(connection, object, object_id)?,
     };
     let hash = chain(&previous.unwrap_or_default(), &row)?;
     connection
         .prepare_cached(
-            "INSERT INTO audit (at, actor, peer, verb, object, object_id, before, after, hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO audit (at, actor, peer, verb, object, object_id, before, after, hash, place)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             row.at.0,
@@ -80,7 +84,8 @@ pub(crate) fn append(
             row.object_id,
             row.before,
             row.after,
-            hash.as_slice()
+            hash.as_slice(),
+            row.place
         ])?;
     let seq = connection.last_insert_rowid();
     let words = [
@@ -96,6 +101,31 @@ pub(crate) fn append(
         )?
         .execute(params![seq, row.actor, row.object, row.verb, words.join(" ")])?;
     Ok(())
+}
+
+/// The place that a thing is in. A job is where all of its machines are: in the lowest place that they share. None for what
+/// is in no place, and for what is gone already.
+fn place_of(connection: &Connection, object: &str, object_id: &str) -> Result<Option<String>> {
+    let sql = match object {
+        // A menu is named by its owner.
+        "machine" | "menu" => {
+            "SELECT coalesce((SELECT place FROM machine WHERE id = ?1), (SELECT id FROM entity WHERE id = ?1))"
+        }
+        "place" => "SELECT (SELECT id FROM entity WHERE id = ?1)",
+        "job" => {
+            "WITH RECURSIVE
+                 part (id) AS (SELECT DISTINCT m.place FROM job_machine jm JOIN machine m ON m.id = jm.machine WHERE jm.job = ?1),
+                 above (part, id, depth) AS (SELECT id, id, 0 FROM part
+                     UNION SELECT above.part, e.parent, above.depth + 1 FROM above JOIN entity e ON e.id = above.id
+                     WHERE e.parent IS NOT NULL)
+             SELECT (SELECT id FROM above GROUP BY id HAVING count(DISTINCT part) = (SELECT count(*) FROM part)
+                 ORDER BY min(depth) LIMIT 1)"
+        }
+        _ => return Ok(None),
+    };
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_row([object_id], |row| row.get(0))?)
 }
 
 impl AuditRow {
@@ -155,7 +185,7 @@ impl Catalog {
 
 fn verify(connection: &Connection) -> Result<AuditChain> {
     let mut statement = connection.prepare(
-        "SELECT seq, at, actor, peer, verb, object, object_id, before, after, hash FROM audit ORDER BY seq",
+        "SELECT seq, at, actor, peer, verb, object, object_id, before, after, hash, place FROM audit ORDER BY seq",
     )?;
     let mut rows = statement.query([])?;
     let (mut previous, mut count) = (Vec::new(), 0);
@@ -170,6 +200,7 @@ fn verify(connection: &Connection) -> Result<AuditChain> {
             object_id: row.get(6)?,
             before: row.get(7)?,
             after: row.get(8)?,
+            place: row.get(10)?,
         };
         if read.seq != count + 1 {
             return Err(broken(format!(

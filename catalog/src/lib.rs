@@ -42,9 +42,13 @@ pub use machine::{
 };
 pub use memory::KnownMachine;
 pub use menu::{EffectiveMenu, EntryWish, LevelEntry, MenuLevel, MenuOwner, MenuSettings, MenuWish, Said};
-pub use people::{Actor, Person, Role};
+pub use people::{
+    AccountEdit, AccountRow, AccountWish, Actor, Credential, GrantRow, GrantWish, Holder, LogIn, Permission,
+    PermissionSet, Person, PredefinedRole, Rights, RoleRow, RoleWish, SecondFactorOffer, SessionRow, TeamRow,
+    TeamWish, TokenRow, TokenWish, code_at,
+};
 pub use place::{GroupQuery, ListOutcome, PLAN_MAX, PlaceEdit, PlaceKind, PlaceRow, Plan, ROOT, Seat};
-pub use scope::Scope;
+pub use scope::{Reach, Scope};
 pub use setting::{Language, Settings, UnknownMachines};
 pub use table::{Separator, to_cp1252};
 pub use time::{Clock, ManualClock, SystemClock, Time};

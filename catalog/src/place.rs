@@ -11,7 +11,7 @@ use crate::{
     machine::MachineFilter,
     menu::{MenuLevel, MenuOwner, load_level},
     people::Actor,
-    scope::Scope,
+    scope::{Condition, Scope, Scoped},
 };
 pub use membership::ListOutcome;
 pub(crate) use membership::places_of;
@@ -19,7 +19,7 @@ pub use plan::{PLAN_MAX, Plan, Seat};
 use protocol::{MasterName, PlaceId};
 pub use query::GroupQuery;
 pub(crate) use query::within;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -111,7 +111,7 @@ pub(crate) struct Places(HashMap<PlaceId, (PlaceRow, Option<MenuLevel>)>);
 impl Places {
     pub(crate) fn load(connection: &Connection) -> Result<Self> {
         let mut places = HashMap::new();
-        for row in rows(connection)? {
+        for row in rows(connection, &Condition::within(&Scope::Everything, Scoped::Places))? {
             let level = load_level(connection, MenuOwner::Place(row.id))?;
             places.insert(row.id, (row, level));
         }
@@ -149,12 +149,27 @@ impl Places {
 }
 
 impl Catalog {
-    /// Every place and group.
+    /// The places within one scope and the groups within another.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn places(&self) -> Result<Vec<PlaceRow>> {
-        self.0.database.read(|transaction| rows(transaction))
+    pub fn places(&self, places: &Scope, groups: &Scope) -> Result<Vec<PlaceRow>> {
+        let mut condition = Condition::within(places, Scoped::Places);
+        condition.and("e.kind <> 'group'", []);
+        let mut of_groups = Condition::within(groups, Scoped::Places);
+        of_groups.and("e.kind = 'group'", []);
+        self.0
+            .database
+            .read(|transaction| rows(transaction, &condition.or(of_groups)))
+    }
+
+    /// What a place is, if there is one.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn place_kind(&self, id: PlaceId) -> Result<Option<PlaceKind>> {
+        let found = self.0.database.read(|transaction| find(transaction, id))?;
+        Ok(found.map(|row| row.kind))
     }
 
     /// How many machines lie in each place or below it, or are in each group.
@@ -342,7 +357,9 @@ impl Catalog {
             let used: bool = connection.query_row(
                 "SELECT EXISTS (SELECT 1 FROM entity WHERE parent = ?1) OR EXISTS (SELECT 1 FROM machine WHERE place = ?1)
                      OR EXISTS (SELECT 1 FROM group_member WHERE entity = ?1)
-                     OR EXISTS (SELECT 1 FROM entity WHERE instr(query, ?1))",
+                     OR EXISTS (SELECT 1 FROM entity WHERE instr(query, ?1))
+                     OR EXISTS (SELECT 1 FROM role_grant WHERE entity = ?1)
+                     OR EXISTS (SELECT 1 FROM api_token WHERE entity = ?1)",
                 [id.to_string()],
                 |row| row.get(0),
             )?;
@@ -350,8 +367,11 @@ impl Catalog {
                 return Err(Error::new(
                     ErrorKind::Conflict,
                     "place-in-use",
-                    format!("{} is not empty, or a group's query names it", row.name),
-                    "move what lies in it first, and change such queries",
+                    format!(
+                        "{} is not empty, a group's query names it, or a role is held there",
+                        row.name
+                    ),
+                    "move what lies in it first, change such queries, and take back such roles",
                 ));
             }
             connection.execute("DELETE FROM entity WHERE id = ?1", [id.to_string()])?;
@@ -477,10 +497,12 @@ fn find(connection: &Connection, id: PlaceId) -> Result<Option<PlaceRow>> {
     Ok(found.flatten())
 }
 
-fn rows(connection: &Connection) -> Result<Vec<PlaceRow>> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM entity ORDER BY name, id"))?;
-    let rows = statement.query_map([], row_of)?;
+fn rows(connection: &Connection, condition: &Condition) -> Result<Vec<PlaceRow>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM entity e WHERE {} ORDER BY e.name, e.id",
+        condition.sql()
+    ))?;
+    let rows = statement.query_map(params_from_iter(condition.values()), row_of)?;
     let mut places = Vec::new();
     for row in rows {
         places.extend(row?);

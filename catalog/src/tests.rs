@@ -5,6 +5,7 @@ mod crashes;
 mod identities;
 mod jobs;
 mod menus;
+mod people;
 mod places;
 mod plans;
 mod records;
@@ -81,6 +82,7 @@ impl Site {
 
     fn job(&self, machine: MachineId, steps: &[Step]) -> JobId {
         let wish = JobWish {
+            scope: Scope::Everything,
             title: None,
             machines: vec![machine],
             steps: steps.to_vec(),

@@ -13,6 +13,7 @@ mod person;
 mod place;
 mod plan;
 mod record;
+mod right;
 mod site;
 
 pub use audit::{AuditEntry, AuditPage};
@@ -31,7 +32,11 @@ pub use network::{
     AddressLease, AddressLeases, AddressPool, AddressPools, NetBootImage, NetBootImages, RefusedImage,
     ReservedAddress,
 };
-pub use person::{FirstAdministrator, LogIn, Session, Setup};
+pub use person::{
+    Account, AccountChange, AccountList, FirstAdministrator, LogIn, NewAccount, NewPassword, OpenSession,
+    PasswordAgain, PasswordChange, RecoveryCodes, SecondFactor, SecondFactorCode, Session, SessionList,
+    Setup,
+};
 pub use place::{
     Favourite, GroupQuery, MachinePlace, MachineTrait, NewPlace, Place, PlaceChange, PlaceImport,
     PlaceImportOutcome, PlaceKind, PlaceList, PlaceMembers, PlaceMembersOutcome, RoomPlan, Seat,
@@ -45,4 +50,9 @@ pub use record::{
     ImportProblem, ImportRow, MachineImport, MachineImportOutcome, MergeRequest, Naming, NamingOutcome,
     ProposedName, SplitRequest, TableSeparator,
 };
+pub use right::{
+    Grant, GrantList, MadeToken, NewGrant, NewRole, NewTeam, NewToken, PermissionList, Role, RoleList, Team,
+    TeamList, Token, TokenList,
+};
+pub(crate) use right::{holder_of, texts};
 pub use site::{Interface, Language, RefusalEvent, Server, Settings, Space, UnknownMachines};

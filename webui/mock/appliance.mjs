@@ -162,7 +162,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
 
   const audit = makeAudit(send);
   const tools = { send, refuse, publish, note: audit.note };
-  const person = () => ({ user: '0193a5c2-0000-7000-8000-000000000001', name: 'technicienne', permissions: [], language: world.settings.language, expires_at: ago(-3_600_000) });
+  const person = () => ({ user: '0193a5c2-0000-7000-8000-000000000001', name: 'technicienne', permissions: [], permissions_everywhere: [], has_second_factor: false, language: world.settings.language, expires_at: ago(-3_600_000) });
 
   /** @type {[string, RegExp, (answer: Answer, match: string[], query: URLSearchParams, body: any, headers: import('node:http').IncomingHttpHeaders) => void][]} */
   const routes = [

@@ -255,7 +255,7 @@ impl Question {
             "a.seq"
         };
         let sql = format!(
-            "SELECT a.seq, a.at, a.actor, a.peer, a.verb, a.object, a.object_id, a.before, a.after FROM {source}
+            "SELECT a.seq, a.at, a.actor, a.peer, a.verb, a.object, a.object_id, a.before, a.after, a.place FROM {source}
              WHERE {leading}{key} < ? AND {} ORDER BY {key} DESC LIMIT {}",
             self.condition.sql(),
             u64::from(limit) + 1
@@ -308,6 +308,7 @@ fn row_of(row: &Row<'_>) -> Result<AuditRow> {
         object_id: row.get(6)?,
         before: row.get(7)?,
         after: row.get(8)?,
+        place: row.get(9)?,
     })
 }
 

@@ -123,6 +123,7 @@ const BEFORE_RECORDS: &str = r#"
     INSERT INTO job VALUES ('01890a5d-ac96-774b-bcce-b302099a8058', 'a job', '[]', 1, 'ada');
     INSERT INTO job_machine (job, machine, state, step_index, frozen, contact_at, asks_person, cancel_requested, results)
         VALUES ('01890a5d-ac96-774b-bcce-b302099a8058', '01890a5d-ac96-774b-bcce-b302099a8057', 'done', 0, '{}', 1, 0, 0, '[]');
+    INSERT INTO user (id, name, password, role, created_at) VALUES ('01890a5d-ac96-774b-bcce-b302099a8059', 'ada', '', 'administrator', 7);
     INSERT INTO audit (at, actor, verb, object, object_id, after, hash) VALUES (5, 'ada', 'edit', 'machine', 'x', '{"name":"PC-1"}', x'00');
 "#;
 
@@ -139,6 +140,16 @@ fn what_an_earlier_version_kept_is_there_after_coming_forward() {
         let id = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
         let machine = catalog.machine(id).unwrap().unwrap();
         assert_eq!(machine.name.as_deref(), Some("PC-1"), "from version {version}");
+        let grants = catalog.grants(&crate::Scope::Everything, None).unwrap();
+        assert_eq!(
+            (
+                grants[0].holder_name.as_str(),
+                grants[0].role_name.as_str(),
+                grants[0].place
+            ),
+            ("ada", "platform-admin", crate::ROOT),
+            "everybody was an administrator"
+        );
         assert_eq!(machine.facts.smbios.serial, " CZC1 ");
         assert_eq!(machine.inventoried_at, Some(crate::Time(2000)));
         let found = |sql: &str| -> String {

@@ -14,7 +14,6 @@ use crate::{
     identity::Identity,
     machine::load_machine,
     people::Actor,
-    scope::Scope,
 };
 use protocol::JobId;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -59,7 +58,7 @@ impl Catalog {
             }
             // Masters were looked at meanwhile: somebody may have moved a machine.
             if let Some(target) = target {
-                let now = target.machines(connection, &Scope::Everything, writing.now)?;
+                let now = target.machines(connection, &wish.scope, writing.now)?;
                 if now != wish.machines {
                     return Err(selection_changed(seen.unwrap_or_default(), now.len()));
                 }
@@ -119,6 +118,7 @@ impl Catalog {
     /// A wish with the machines that its target means now.
     pub(super) fn selected(&self, mut wish: JobWish) -> Result<JobWish> {
         let Some(target) = wish.target else {
+            self.check_machines(&wish.scope, &wish.machines)?;
             let seen = wish
                 .count
                 .filter(|seen| usize::try_from(*seen) != Ok(wish.machines.len()));
@@ -137,7 +137,7 @@ impl Catalog {
         let machines = self
             .0
             .database
-            .read(|transaction| target.machines(transaction, &Scope::Everything, self.now()))?;
+            .read(|transaction| target.machines(transaction, &wish.scope, self.now()))?;
         if let Some(seen) = wish
             .count
             .filter(|seen| usize::try_from(*seen) != Ok(machines.len()))

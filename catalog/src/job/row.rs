@@ -3,13 +3,14 @@
 use super::{journal, schedule::Schedule, standing::Standing, target::Target};
 use crate::{
     error::{Error, ErrorKind, Result},
+    scope::{Condition, Scope, Scoped},
     time::Time,
 };
 use protocol::{
     JobId, MachineId,
     job::{JobState, Progress, Step},
 };
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter, types::Value};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// A job.
@@ -90,6 +91,8 @@ impl JobCounts {
 /// Which jobs.
 #[derive(Clone, Debug, Default)]
 pub struct JobFilter {
+    /// Which of them the one who asks may see: those with a machine that they may see.
+    pub scope: Scope,
     /// Those behind this one.
     pub after: Option<JobId>,
     /// At most this many.
@@ -286,6 +289,11 @@ pub(crate) fn load_schedule(connection: &Connection, id: JobId) -> Result<Schedu
 }
 
 pub(crate) fn load_job(connection: &Connection, id: JobId) -> Result<Option<JobRow>> {
+    load_job_within(connection, id, &Scope::Everything)
+}
+
+/// The same, counting only the machines that may be seen.
+pub(super) fn load_job_within(connection: &Connection, id: JobId, scope: &Scope) -> Result<Option<JobRow>> {
     let found = connection
         .prepare_cached(
             "SELECT title, steps, created_at, created_by, target, retry_of FROM job WHERE id = ?1",
@@ -305,9 +313,13 @@ pub(crate) fn load_job(connection: &Connection, id: JobId) -> Result<Option<JobR
         return Ok(None);
     };
     let mut counts = JobCounts::default();
-    let mut statement =
-        connection.prepare_cached("SELECT state, count(*) FROM job_machine WHERE job = ?1 GROUP BY state")?;
-    let mut rows = statement.query([id.to_string()])?;
+    let mut condition = Condition::within(scope, Scoped::JobMachines);
+    condition.and("jm.job = ?", [Value::from(id.to_string())]);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT jm.state, count(*) FROM job_machine jm WHERE {} GROUP BY jm.state",
+        condition.sql()
+    ))?;
+    let mut rows = statement.query(params_from_iter(condition.values()))?;
     while let Some(row) = rows.next()? {
         counts.add(parse_state(&row.get::<_, String>(0)?)?, count_of(row, 1)?);
     }

@@ -2,7 +2,8 @@
 
 use super::{
     row::{
-        self, JobFilter, JobMachineRow, JobRow, job_machine_of, load_job, load_job_machine, save_standing,
+        self, JobFilter, JobMachineRow, JobRow, job_machine_of, load_job, load_job_machine, load_job_within,
+        save_standing,
     },
     standing::Standing,
 };
@@ -14,6 +15,7 @@ use crate::{
     identity::Identity,
     machine::{Page, load_machine},
     people::Actor,
+    scope::{Condition, Scope, Scoped},
     time::Time,
 };
 use protocol::{
@@ -22,26 +24,33 @@ use protocol::{
     disk::DiskIdentity,
     job::{JobState, Step},
 };
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 
 impl Catalog {
-    /// One job.
+    /// One job, counting only the machines that may be seen.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn job(&self, id: JobId) -> Result<Option<JobRow>> {
-        self.0.database.read(|transaction| load_job(transaction, id))
+    pub fn job(&self, id: JobId, scope: &Scope) -> Result<Option<JobRow>> {
+        self.0
+            .database
+            .read(|transaction| load_job_within(transaction, id, scope))
     }
 
-    /// A job's machines, with the progress of this moment.
+    /// A job's machines that may be seen, with the progress of this moment.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn job_machines(&self, job: JobId) -> Result<Vec<JobMachineRow>> {
+    pub fn job_machines(&self, job: JobId, scope: &Scope) -> Result<Vec<JobMachineRow>> {
+        let mut condition = Condition::within(scope, Scoped::JobMachines);
+        condition.and("jm.job = ?", [Value::from(job.to_string())]);
         let rows = self.0.database.read(|transaction| {
-            let mut statement =
-                transaction.prepare_cached(&format!("{} WHERE job = ?1 ORDER BY machine", row::SELECT))?;
-            let mut rows = statement.query([job.to_string()])?;
+            let mut statement = transaction.prepare_cached(&format!(
+                "{} WHERE {} ORDER BY jm.machine",
+                row::SELECT,
+                condition.sql()
+            ))?;
+            let mut rows = statement.query(params_from_iter(condition.values()))?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 found.push(job_machine_of(row)?);
@@ -68,41 +77,63 @@ impl Catalog {
     /// # Errors
     /// When the catalog cannot be read.
     pub fn jobs(&self, filter: &JobFilter) -> Result<Page<JobRow>> {
-        let state = filter.state.map(row::state_text);
-        let after = filter.after.map(|id| id.to_string());
-        let machine = filter.machine.map(|id| id.to_string());
-        let people = filter
-            .created_by
-            .as_ref()
-            .map(serde_json::to_string)
-            .transpose()?;
-        const WANTED: &str = "(:state IS NULL OR EXISTS (SELECT 1 FROM job_machine jm WHERE jm.job = job.id AND jm.state = :state))
-            AND (:machine IS NULL OR EXISTS (SELECT 1 FROM job_machine jm WHERE jm.machine = :machine AND jm.job = job.id))
-            AND (:people IS NULL OR created_by IN (SELECT value FROM json_each(:people)))";
+        let mut condition = Condition::within(&filter.scope, Scoped::Jobs);
+        if let Some(state) = filter.state {
+            let seen = Condition::within(&filter.scope, Scoped::JobMachines);
+            let state = Value::from(row::state_text(state).to_owned());
+            condition.and(
+                &format!(
+                    "EXISTS (SELECT 1 FROM job_machine jm WHERE jm.job = j.id AND jm.state = ? AND {})",
+                    seen.sql()
+                ),
+                [state].into_iter().chain(seen.values().cloned()),
+            );
+        }
+        if let Some(machine) = filter.machine {
+            let seen = Condition::within(&filter.scope, Scoped::JobMachines);
+            condition.and(
+                &format!(
+                    "EXISTS (SELECT 1 FROM job_machine jm WHERE jm.machine = ? AND jm.job = j.id AND {})",
+                    seen.sql()
+                ),
+                [Value::from(machine.to_string())]
+                    .into_iter()
+                    .chain(seen.values().cloned()),
+            );
+        }
+        if let Some(people) = &filter.created_by {
+            condition.and(
+                "j.created_by IN (SELECT value FROM json_each(?))",
+                [Value::from(serde_json::to_string(people)?)],
+            );
+        }
         self.0.database.read(|transaction| {
-            let total = transaction.query_row(
-                &format!("SELECT count(*) FROM job WHERE {WANTED}"),
-                named_params! { ":state": state, ":machine": machine, ":people": people },
-                |row| row::count_of(row, 0),
-            )?;
+            let total = transaction
+                .prepare_cached(&format!("SELECT count(*) FROM job j WHERE {}", condition.sql()))?
+                .query_row(params_from_iter(condition.values()), |row| row::count_of(row, 0))?;
+            if let Some(after) = filter.after {
+                condition.and("j.id < ?", [Value::from(after.to_string())]);
+            }
             let mut statement = transaction.prepare_cached(&format!(
-                "SELECT id FROM job WHERE {WANTED} AND (:after IS NULL OR id < :after) ORDER BY id DESC LIMIT :limit"
+                "SELECT j.id FROM job j WHERE {} ORDER BY j.id DESC LIMIT {}",
+                condition.sql(),
+                u64::from(filter.limit) + 1
             ))?;
             let ids = statement
-                .query_map(
-                    named_params! {
-                        ":state": state, ":machine": machine, ":people": people,
-                        ":after": after, ":limit": i64::from(filter.limit) + 1,
-                    },
-                    |row| row.get::<_, String>(0),
-                )?
+                .query_map(params_from_iter(condition.values()), |row| {
+                    row.get::<_, String>(0)
+                })?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
             let mut items = Vec::with_capacity(ids.len());
             for id in ids.iter().take(limit) {
-                items.extend(load_job(transaction, row::parse_id(id)?)?);
+                items.extend(load_job_within(transaction, row::parse_id(id)?, &filter.scope)?);
             }
-            Ok(Page { items, more: ids.len() > limit, total })
+            Ok(Page {
+                items,
+                more: ids.len() > limit,
+                total,
+            })
         })
     }
 

@@ -1,7 +1,10 @@
 //! How a wish becomes a job: the selection and the steps are frozen at creation.
 
 use super::{schedule::Schedule, target::Target};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    scope::Scope,
+};
 use protocol::{ByteLen, MachineId, MasterName, job::Step};
 
 /// Most machines of a job.
@@ -51,6 +54,8 @@ pub struct MasterNeeds {
 /// A job that somebody wishes for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JobWish {
+    /// Where whoever wishes it may run jobs.
+    pub scope: Scope,
     /// What to call it.
     pub title: Option<String>,
     /// The machines that are named; empty where there is a target.

@@ -55,6 +55,7 @@ impl Catalog {
             EntryAction::Agent => Ok(()),
             EntryAction::Job { steps } => {
                 let wish = JobWish {
+                    scope: crate::Scope::Everything,
                     title: Some(entry.label.clone()),
                     machines: vec![machine],
                     steps: steps.clone(),

@@ -220,7 +220,12 @@ impl World {
 
     fn check(&self) {
         for (job, machines) in &self.jobs {
-            let row = self.site.catalog.job(*job).unwrap().expect("a job is lost");
+            let row = self
+                .site
+                .catalog
+                .job(*job, &Scope::Everything)
+                .unwrap()
+                .expect("a job is lost");
             assert_eq!(
                 row.counts.total(),
                 machines.len() as u64,
@@ -262,6 +267,7 @@ impl World {
                     vec![Step::Wake, restore(), Step::Inspect, Step::PowerOff]
                 };
                 let wish = JobWish {
+                    scope: Scope::Everything,
                     machines,
                     steps,
                     ..JobWish::default()
@@ -274,7 +280,7 @@ impl World {
                 let machines: Vec<_> = self
                     .site
                     .catalog
-                    .job_machines(job)
+                    .job_machines(job, &Scope::Everything)
                     .unwrap()
                     .iter()
                     .map(|row| row.machine)
@@ -342,7 +348,7 @@ impl World {
             }
         }
         for (job, _) in &self.jobs {
-            let row = self.site.catalog.job(*job).unwrap().unwrap();
+            let row = self.site.catalog.job(*job, &Scope::Everything).unwrap().unwrap();
             let counts = row.counts;
             assert_eq!(
                 counts.done + counts.failed + counts.cancelled,

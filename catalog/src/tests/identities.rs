@@ -326,6 +326,7 @@ fn machines_that_were_in_one_job_are_two() {
     let site = Site::new();
     let ids = [site.hello(1, true).machine, site.hello(2, true).machine];
     let wish = JobWish {
+        scope: Scope::Everything,
         title: None,
         machines: ids.to_vec(),
         steps: vec![Step::Inspect],

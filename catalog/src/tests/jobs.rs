@@ -70,6 +70,7 @@ fn a_cancelled_job_stops_the_agent_and_an_unbegun_one_is_over_at_once() {
     let site = Site::new();
     let (one, two) = (site.hello(1, true), site.hello(2, true));
     let wish = JobWish {
+        scope: Scope::Everything,
         title: None,
         machines: vec![one.machine, two.machine, one.machine],
         steps: vec![restore()],
@@ -77,7 +78,12 @@ fn a_cancelled_job_stops_the_agent_and_an_unbegun_one_is_over_at_once() {
     };
     let job = site.catalog.create_job(wish, &Depot, &admin(), None).unwrap().0;
     assert_eq!(
-        site.catalog.job(job).unwrap().unwrap().counts.total(),
+        site.catalog
+            .job(job, &Scope::Everything)
+            .unwrap()
+            .unwrap()
+            .counts
+            .total(),
         2,
         "a machine is in a job once"
     );
@@ -97,6 +103,7 @@ fn a_job_is_created_once_for_an_idempotency_key() {
     let site = Site::new();
     let welcome = site.hello(1, true);
     let wish = |title: &str| JobWish {
+        scope: Scope::Everything,
         title: Some(title.into()),
         machines: vec![welcome.machine],
         steps: vec![Step::Inspect],
@@ -122,6 +129,7 @@ fn a_job_is_created_once_for_an_idempotency_key() {
     assert_eq!(
         site.catalog
             .jobs(&JobFilter {
+                scope: Scope::Everything,
                 limit: 10,
                 ..JobFilter::default()
             })

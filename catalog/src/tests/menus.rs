@@ -292,7 +292,11 @@ fn an_entry_that_makes_a_job_makes_it_once_for_the_machine_that_chose() {
     };
     assert_eq!(assignment.title, "INSPECT");
     assert_eq!(
-        site.catalog.job(assignment.job).unwrap().unwrap().created_by,
+        site.catalog
+            .job(assignment.job, &Scope::Everything)
+            .unwrap()
+            .unwrap()
+            .created_by,
         "menu: inspect"
     );
     site.report(&session, assignment.job, 0, done());
@@ -391,6 +395,12 @@ fn a_place_is_deleted_only_when_nothing_lies_in_it() {
     );
     catalog.put_machine(machine, None, &[], &admin()).unwrap();
     catalog.delete_place(room, &admin()).unwrap();
-    assert_eq!(catalog.places().unwrap().len(), 1);
+    assert_eq!(
+        catalog
+            .places(&Scope::Everything, &Scope::Everything)
+            .unwrap()
+            .len(),
+        1
+    );
     assert_eq!(catalog.places_of(machine).unwrap(), (None, vec![]));
 }

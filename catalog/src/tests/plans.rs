@@ -5,6 +5,7 @@ use protocol::PlaceId;
 
 fn wish(machines: &[MachineId], steps: &[Step]) -> JobWish {
     JobWish {
+        scope: Scope::Everything,
         machines: machines.to_vec(),
         steps: steps.to_vec(),
         ..JobWish::default()
@@ -19,7 +20,7 @@ fn create(site: &Site, wish: JobWish) -> Result<JobId> {
 
 fn wait(site: &Site, job: JobId, machine: MachineId) -> Option<JobWait> {
     let row = site.catalog.job_machine(job, machine).unwrap().unwrap();
-    let job = site.catalog.job(job).unwrap().unwrap();
+    let job = site.catalog.job(job, &Scope::Everything).unwrap().unwrap();
     site.catalog.job_wait(&job, &row).unwrap()
 }
 
@@ -62,12 +63,13 @@ fn a_job_for_a_room_is_for_all_that_lies_in_it_and_for_as_many_as_were_seen() {
     put(two.machine, Some(school), &[]);
     let members = |place, count| {
         let wish = JobWish {
+            scope: Scope::Everything,
             target: Some(Target::Place { place }),
             count,
             ..wish(&[], &[Step::Inspect])
         };
         create(&site, wish).map(|job| {
-            let rows = site.catalog.job_machines(job).unwrap();
+            let rows = site.catalog.job_machines(job, &Scope::Everything).unwrap();
             let mut machines: Vec<_> = rows.iter().map(|row| row.machine).collect();
             machines.sort();
             machines
@@ -93,6 +95,7 @@ fn a_job_for_a_room_is_for_all_that_lies_in_it_and_for_as_many_as_were_seen() {
     assert_eq!(members(room, Some(1)).unwrap_err().code(), "selection-changed");
     assert_eq!(members(group, None).unwrap_err().code(), "nobody-selected");
     let named = JobWish {
+        scope: Scope::Everything,
         count: Some(2),
         ..wish(&[one.machine], &[Step::Inspect])
     };
@@ -110,14 +113,18 @@ fn only_what_failed_is_tried_again_by_a_job_that_names_the_old_one() {
         site.report(&session, job, 0, outcome);
     }
     let again = JobWish {
+        scope: Scope::Everything,
         target: Some(Target::FailedOf { job }),
         count: Some(1),
         ..wish(&[], &[restore()])
     };
     let second = create(&site, again.clone()).unwrap();
-    let row = site.catalog.job(second).unwrap().unwrap();
+    let row = site.catalog.job(second, &Scope::Everything).unwrap().unwrap();
     assert_eq!((row.retry_of, row.counts.total()), (Some(job), 1));
-    assert_eq!(site.catalog.job_machines(second).unwrap()[0].machine, one.machine);
+    assert_eq!(
+        site.catalog.job_machines(second, &Scope::Everything).unwrap()[0].machine,
+        one.machine
+    );
     assert_eq!(
         site.state(job, one.machine),
         JobState::Failed,
@@ -133,6 +140,7 @@ fn only_what_failed_is_tried_again_by_a_job_that_names_the_old_one() {
     );
     let mine = |name: &str, machine| {
         let filter = JobFilter {
+            scope: Scope::Everything,
             limit: 10,
             created_by: Some(vec![name.into()]),
             machine,
@@ -167,6 +175,7 @@ fn a_job_for_later_leaves_the_machine_alone_until_then_and_goes_on_when_its_wind
     let job = create(
         &site,
         JobWish {
+            scope: Scope::Everything,
             schedule: night,
             ..wish(&[welcome.machine], &[Step::Inspect, restore()])
         },
@@ -227,6 +236,7 @@ fn a_blackout_of_the_site_holds_up_every_job_but_one_that_goes_through_it() {
     assert_eq!(before.remarks[0].problem.code, "blackout");
     assert_eq!(before.begins_at, Some("2023-11-16T00:00:00Z".parse().unwrap()));
     let through = JobWish {
+        scope: Scope::Everything,
         schedule: Schedule {
             through_blackouts: true,
             ..Schedule::default()
@@ -431,6 +441,7 @@ fn the_preflight_says_what_stops_a_machine_and_creation_holds_to_it() {
 
     let strict = |accept: &[&str]| {
         let wish = JobWish {
+            scope: Scope::Everything,
             accept: Some(accept.iter().map(|code| (*code).to_owned()).collect()),
             ..wish(&[machine], &[restore()])
         };

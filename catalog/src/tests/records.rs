@@ -391,14 +391,35 @@ fn the_first_administrator_needs_the_code_that_was_printed_last_and_only_once() 
         "has-administrator"
     );
     assert_eq!(site.catalog.new_setup_code().unwrap(), None);
-    let (cookie, person) = site.catalog.log_in("ADA", "correct horse battery", None).unwrap();
-    assert_eq!(site.catalog.person(&cookie).unwrap().id, person.id);
-    site.catalog.log_out(&cookie).unwrap();
-    assert_eq!(site.catalog.person(&cookie).unwrap_err().code(), "not-logged-in");
-    let (cookie, _) = site.catalog.log_in("ada", "correct horse battery", None).unwrap();
+    let (cookie, person) = site
+        .catalog
+        .log_in(&login("ADA", "correct horse battery", None))
+        .unwrap();
+    assert_eq!(
+        site.catalog
+            .person(&Credential::Cookie(cookie.clone()))
+            .unwrap()
+            .id,
+        person.id
+    );
+    site.catalog
+        .end_session(person.id, person.session, &Actor::default())
+        .unwrap();
+    assert_eq!(
+        site.catalog
+            .person(&Credential::Cookie(cookie.clone()))
+            .unwrap_err()
+            .code(),
+        "not-logged-in"
+    );
+    let (cookie, _) = site
+        .catalog
+        .log_in(&login("ada", "correct horse battery", None))
+        .unwrap();
     site.clock.advance(Duration::from_secs(12 * 3600));
-    assert!(site.catalog.person(&cookie).is_err());
-    assert_eq!(site.catalog.verify_audit().unwrap(), 3);
+    assert!(site.catalog.person(&Credential::Cookie(cookie.clone())).is_err());
+    // Made, given the role, in, out, in.
+    assert_eq!(site.catalog.verify_audit().unwrap(), 5);
 }
 
 #[test]
@@ -410,24 +431,27 @@ fn whoever_guesses_passwords_has_to_wait() {
     let peer = || Some("192.0.2.9".to_owned());
     for _ in 0..5 {
         assert_eq!(
-            site.catalog.log_in("ada", "guess", peer()).unwrap_err().code(),
+            site.catalog
+                .log_in(&login("ada", "guess", peer()))
+                .unwrap_err()
+                .code(),
             "wrong-name-or-password"
         );
     }
     let error = site
         .catalog
-        .log_in("ada", "correct horse battery", peer())
+        .log_in(&login("ada", "correct horse battery", peer()))
         .unwrap_err();
     assert_eq!(
         (error.code(), error.kind()),
         ("too-many-tries", ErrorKind::TooOften)
     );
     site.catalog
-        .log_in("ada", "correct horse battery", Some("192.0.2.10".into()))
+        .log_in(&login("ada", "correct horse battery", Some("192.0.2.10".into())))
         .unwrap();
     site.clock.advance(Duration::from_secs(3));
     site.catalog
-        .log_in("ada", "correct horse battery", peer())
+        .log_in(&login("ada", "correct horse battery", peer()))
         .unwrap();
 }
 
@@ -470,4 +494,13 @@ fn the_audit_cannot_be_changed_through_the_database_and_a_change_behind_it_is_fo
         error.to_string().contains("row 1 "),
         "the first broken row is named: {error}"
     );
+}
+
+fn login(name: &str, password: &str, peer: Option<String>) -> LogIn {
+    LogIn {
+        name: name.into(),
+        password: password.into(),
+        peer,
+        ..LogIn::default()
+    }
 }

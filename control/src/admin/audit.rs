@@ -3,6 +3,7 @@
 use super::{
     document::tag,
     export::{FileKind, TableEncoding, csv_type, send},
+    guard::By,
     limit_of,
 };
 use crate::{
@@ -40,10 +41,10 @@ pub(super) struct AuditFilterQuery {
 }
 
 impl AuditFilterQuery {
-    fn filter(self) -> Result<AuditFilter, Refusal> {
+    fn filter(self, scope: Scope) -> Result<AuditFilter, Refusal> {
         let time = |text: Option<String>| text.map(|text| text.parse()).transpose();
         Ok(AuditFilter {
-            scope: Scope::Everything,
+            scope,
             from: time(self.from)?,
             to: time(self.to)?,
             actor: self.actor,
@@ -71,10 +72,11 @@ pub(super) struct AuditQuery {
     responses((status = 200, body = AuditPage)))]
 pub(super) async fn list_audit(
     State(control): State<Control>,
+    by: By,
     QueryOf(filter): QueryOf<AuditFilterQuery>,
     QueryOf(query): QueryOf<AuditQuery>,
 ) -> Result<Json<AuditPage>, Refusal> {
-    let filter = filter.filter()?;
+    let filter = filter.filter(by.scope())?;
     let before = super::after_of(query.after)?;
     let limit = limit_of(query.limit)?;
     let page = control
@@ -124,6 +126,7 @@ pub(super) enum AuditFileFormat {
     responses((status = 200, content((String = "text/csv"), (Vec<crate::view::AuditEntry> = "application/json")))))]
 pub(super) async fn export_audit(
     State(control): State<Control>,
+    by: By,
     QueryOf(filter): QueryOf<AuditFilterQuery>,
     QueryOf(query): QueryOf<AuditFileQuery>,
 ) -> Result<Response, Refusal> {
@@ -145,6 +148,6 @@ pub(super) async fn export_audit(
             },
         ),
     };
-    let mut text = control.catalog().export_audit(filter.filter()?, format);
+    let mut text = control.catalog().export_audit(filter.filter(by.scope())?, format);
     send(&control, kind, move || text.piece()).await
 }

@@ -1,6 +1,8 @@
 //! The OpenAPI document of the admin API, committed as `control/openapi.json`.
 
-use super::{audit, events, export, jobs, machines, masters, network, places, records, server, sessions};
+use super::{
+    audit, events, export, jobs, machines, masters, network, people, places, records, roles, server, sessions,
+};
 use crate::{refusal::PROBLEM_TYPE, state::Control, view::RefusalEvent};
 use protocol::Problem;
 use utoipa::{
@@ -8,7 +10,7 @@ use utoipa::{
     openapi::{
         self, ComponentsBuilder, ContentBuilder, Ref, RefOr, ResponseBuilder,
         path::Operation,
-        security::{ApiKey, ApiKeyValue, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -42,8 +44,8 @@ pub mod tag {
         jobs::Whose,
         machines::MachineSort
     )),
-    security(("session" = [])),
-    modifiers(&CookieSession, &Problems),
+    security(("session" = []), ("token" = [])),
+    modifiers(&Credentials, &Problems),
 )]
 struct Document;
 
@@ -51,8 +53,35 @@ struct Document;
 pub(super) fn routes() -> OpenApiRouter<Control> {
     let router = OpenApiRouter::default()
         .routes(routes!(sessions::get_setup, sessions::create_first_administrator))
-        .routes(routes!(sessions::log_in))
+        .routes(routes!(sessions::log_in, sessions::list_sessions))
+        .routes(routes!(sessions::end_session))
         .routes(routes!(sessions::get_session, sessions::log_out))
+        .routes(routes!(sessions::change_password))
+        .routes(routes!(
+            sessions::offer_second_factor,
+            sessions::confirm_second_factor
+        ))
+        .routes(routes!(sessions::remove_second_factor))
+        .routes(routes!(roles::list_own_tokens, roles::create_own_token))
+        .routes(routes!(roles::revoke_own_token))
+        .routes(routes!(people::list_people, people::create_person))
+        .routes(routes!(people::get_person, people::change_person))
+        .routes(routes!(people::reset_password))
+        .routes(routes!(people::reset_second_factor))
+        .routes(routes!(
+            people::list_sessions_of_person,
+            people::end_sessions_of_person
+        ))
+        .routes(routes!(people::end_session_of_person))
+        .routes(routes!(people::list_teams, people::create_team))
+        .routes(routes!(people::change_team, people::delete_team))
+        .routes(routes!(roles::list_permissions))
+        .routes(routes!(roles::list_roles, roles::create_role))
+        .routes(routes!(roles::change_role, roles::delete_role))
+        .routes(routes!(roles::list_grants, roles::give_role))
+        .routes(routes!(roles::take_role))
+        .routes(routes!(roles::list_tokens))
+        .routes(routes!(roles::revoke_token))
         .routes(routes!(machines::list_machines))
         .routes(routes!(
             machines::get_machine,
@@ -131,9 +160,9 @@ pub fn document_text() -> String {
     text
 }
 
-struct CookieSession;
+struct Credentials;
 
-impl Modify for CookieSession {
+impl Modify for Credentials {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let components = document
             .components
@@ -142,6 +171,7 @@ impl Modify for CookieSession {
             "session",
             SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("amorce_session"))),
         );
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     }
 }
 

@@ -1,22 +1,23 @@
 //! What stands before every call of the admin API: same origin, a person, their permission. And behind every answer of this
 //! listener: headers that keep browsers from doing anything else with it.
 
-use super::permission::{self, Needs};
+use super::permission::{self, Needs, Target};
 use crate::{
     agent::note_refusal,
-    extract::{Peer, is_json},
+    extract::{Peer, bearer, is_json},
     refusal::Refusal,
     state::Control,
 };
 use axum::{
-    extract::{FromRequestParts, MatchedPath, Request, State},
+    RequestExt,
+    extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use axum_extra::extract::CookieJar;
-use catalog::{Actor, Person};
-use protocol::Problem;
+use catalog::{Actor, Credential, Permission, Person, Reach, Scope};
+use protocol::{MachineId, Problem};
 
 /// The cookie that holds a session.
 pub(super) const COOKIE: &str = "amorce_session";
@@ -35,7 +36,9 @@ const NOTED: [&str; 5] = [
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) person: Person,
-    pub(super) cookie: String,
+    pub(super) credential: Credential,
+    /// What the route needs of them.
+    pub(super) permission: Option<Permission>,
 }
 
 /// Lets a call through when it comes from our own page and from somebody who may make it.
@@ -72,8 +75,12 @@ async fn admit(control: &Control, request: &mut Request) -> Result<(), Refusal> 
             false => not_allowed("nobody may call this: it declares no permission"),
         }
     })?;
+    let token = bearer(request.headers()).map(str::to_owned);
     if !request.method().is_safe() {
-        check_origin(request.headers())?;
+        // No browser sends a token by itself, so nobody can make one send it.
+        if token.is_none() {
+            check_origin(request.headers())?;
+        }
         if *request.method() != Method::DELETE && !is_json(request.headers()) {
             return Err(Refusal::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -90,27 +97,133 @@ async fn admit(control: &Control, request: &mut Request) -> Result<(), Refusal> 
     }
     let cookie = CookieJar::from_headers(request.headers())
         .get(COOKIE)
-        .map(|cookie| cookie.value().to_owned());
-    let Some(cookie) = cookie else {
+        .map(|cookie| Credential::Cookie(cookie.value().to_owned()));
+    let Some(credential) = token.map(Credential::Token).or(cookie) else {
         control.rates().take(&stranger, now)?;
         return Err(not_logged_in());
     };
-    let shown = cookie.clone();
+    let shown = credential.clone();
     let person = control
         .blocking(move |control| control.catalog().person(&shown))
         .await
         .or_else(|refusal| control.rates().take(&stranger, now).and(Err(refusal)))?;
     control.rates().take(&person.id.to_string(), now)?;
-    if let Needs::May(permission) = needs
-        && !permission::permissions(person.role).contains(&permission)
-    {
-        return Err(not_allowed(&format!(
-            "this needs the permission {}",
-            permission.text()
-        )));
-    }
-    request.extensions_mut().insert(Caller { person, cookie });
+    let permission = match needs {
+        Needs::Nobody | Needs::Anybody => None,
+        Needs::Person => match credential {
+            Credential::Cookie(_) => None,
+            Credential::Token(_) => return Err(not_allowed("no token may do this: log in on the page")),
+        },
+        Needs::May(permission) => {
+            check_target(control, request, path, &person, permission).await?;
+            Some(permission)
+        }
+        Needs::MayEverywhere(permission) => {
+            if !person.rights.everywhere(permission) {
+                return Err(not_allowed(&format!(
+                    "this needs the permission {} at the root",
+                    permission.text()
+                )));
+            }
+            Some(permission)
+        }
+    };
+    request.extensions_mut().insert(Caller {
+        person,
+        credential,
+        permission,
+    });
     Ok(())
+}
+
+/// That the person may do this to what the path names. What they may not see is not there for them.
+async fn check_target(
+    control: &Control,
+    request: &mut Request,
+    path: &str,
+    person: &Person,
+    permission: Permission,
+) -> Result<(), Refusal> {
+    let lacking =
+        |permission: Permission| not_allowed(&format!("this needs the permission {}", permission.text()));
+    let target = permission::target(path);
+    let rights = person.rights.clone();
+    // Of places and groups, which of the two it is decides.
+    let group = permission.of_group();
+    let holds_either = rights.somewhere(permission) || (is_about_places(path) && rights.somewhere(group));
+    if !holds_either {
+        return Err(lacking(permission));
+    }
+    let Some(to_see) = permission::to_see(target) else {
+        return Ok(());
+    };
+    let changes = !request.method().is_safe();
+    let parameters = request.extract_parts::<RawPathParams>().await;
+    let named = |wanted: &str| {
+        let found = parameters.as_ref().ok()?.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, value)| value.to_owned())
+    };
+    let (id, machine) = (named("id").unwrap_or_default(), named("machine"));
+    let checked = control.blocking(move |control| -> Result<Result<(), Permission>, Refusal> {
+        let catalog = control.catalog();
+        let missing = |what: &str| Refusal::not_found(format!("such {what}"));
+        match target {
+            Target::Site => Ok(Ok(())),
+            Target::Machine => {
+                let id = id.parse().map_err(|_| missing("machine"))?;
+                let reaches = |permission| catalog.reaches_machine(&rights.scope(permission), id);
+                match (reaches(permission)?, reaches(to_see)?) {
+                    (true, _) => Ok(Ok(())),
+                    (false, true) => Ok(Err(permission)),
+                    (false, false) => Err(missing("machine")),
+                }
+            }
+            Target::Place => {
+                let id = id.parse().map_err(|_| missing("place"))?;
+                let is_group = catalog.place_kind(id)? == Some(catalog::PlaceKind::Group);
+                let of_kind = |permission: Permission| match is_group {
+                    true => permission.of_group(),
+                    false => permission,
+                };
+                let reaches = |permission| catalog.reaches_place(&rights.scope(of_kind(permission)), id);
+                match (reaches(permission)?, reaches(to_see)?) {
+                    (true, _) => Ok(Ok(())),
+                    (false, true) => Ok(Err(of_kind(permission))),
+                    (false, false) => Err(missing("place")),
+                }
+            }
+            Target::Job => {
+                let id = id.parse().map_err(|_| missing("job"))?;
+                if let Some(machine) = machine {
+                    let machine = machine.parse().map_err(|_| missing("machine in this job"))?;
+                    if !catalog.reaches_machine(&rights.scope(to_see), machine)? {
+                        return Err(missing("machine in this job"));
+                    }
+                }
+                match (
+                    catalog.reaches_job(&rights.scope(permission), id)?,
+                    catalog.reaches_job(&rights.scope(to_see), id)?,
+                ) {
+                    (Reach::All, _) => Ok(Ok(())),
+                    (Reach::Part, _) if !changes => Ok(Ok(())),
+                    (Reach::Part, _) => Err(Refusal::new(
+                        StatusCode::FORBIDDEN,
+                        "beyond-reach",
+                        "this job has machines for which this person runs no jobs",
+                        "ask somebody who runs jobs for all of its machines",
+                    )),
+                    (Reach::None, Reach::None) => Err(missing("job")),
+                    (Reach::None, _) => Ok(Err(permission)),
+                }
+            }
+        }
+    });
+    checked.await?.map_err(lacking)
+}
+
+/// Whether a route is about places, among which are groups.
+fn is_about_places(path: &str) -> bool {
+    path.starts_with("/places")
 }
 
 /// A browser says truthfully where a changing call comes from (`Origin`, RFC 6454 §7): only our own page may make one.
@@ -140,7 +253,7 @@ fn not_logged_in() -> Refusal {
     )
 }
 
-fn not_allowed(title: &str) -> Refusal {
+pub(super) fn not_allowed(title: &str) -> Refusal {
     Refusal::new(
         StatusCode::FORBIDDEN,
         "not-allowed",
@@ -155,6 +268,44 @@ pub(super) struct By {
     pub(super) actor: Actor,
     /// The person and their session.
     pub(super) caller: Caller,
+}
+
+impl By {
+    /// Where the person may do what the route is for.
+    pub(super) fn scope(&self) -> Scope {
+        self.caller
+            .permission
+            .map_or(Scope::Nothing, |permission| self.scope_of(permission))
+    }
+
+    /// Where the person may do something.
+    pub(super) fn scope_of(&self, permission: Permission) -> Scope {
+        self.caller.person.rights.scope(permission)
+    }
+
+    /// That the person may do something to all of these machines. Those that they may not see are not there.
+    pub(super) fn check_machines(
+        &self,
+        control: &Control,
+        permission: Permission,
+        machines: &[MachineId],
+    ) -> Result<(), Refusal> {
+        if permission != Permission::MachineRead {
+            control
+                .catalog()
+                .check_machines(&self.scope_of(Permission::MachineRead), machines)?;
+        }
+        let allowed = control
+            .catalog()
+            .check_machines(&self.scope_of(permission), machines);
+        allowed.map_err(|error| match error.kind() {
+            catalog::ErrorKind::NotFound if permission != Permission::MachineRead => not_allowed(&format!(
+                "this needs the permission {} for all of these machines",
+                permission.text()
+            )),
+            _ => error.into(),
+        })
+    }
 }
 
 impl FromRequestParts<Control> for By {

@@ -21,8 +21,12 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use catalog::{JobFilter, JobWish};
-use protocol::{JobId, MachineId, agent::Evidence, job::JobState};
+use catalog::{JobFilter, JobWish, Permission, Scope};
+use protocol::{
+    JobId, MachineId,
+    agent::Evidence,
+    job::{JobState, Step},
+};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -71,6 +75,7 @@ pub(super) async fn list_jobs(
     QueryOf(query): QueryOf<JobQuery>,
 ) -> Result<Json<JobPage>, Refusal> {
     let filter = JobFilter {
+        scope: by.scope(),
         after: super::after_of(query.after)?,
         limit: limit_of(query.limit)?,
         state: query.state,
@@ -113,16 +118,32 @@ pub(super) async fn create_job(
     let detail = control
         .blocking(move |control| -> Result<_, Refusal> {
             let versions = DepotVersions(control.depot());
-            let (job, _) = control.catalog().create_job(
-                JobWish::try_from(new)?,
-                &versions,
-                &by.actor,
-                key.as_deref(),
-            )?;
-            detail(control, job)
+            let wish = wish_of(control, &by, new)?;
+            let (job, _) = control
+                .catalog()
+                .create_job(wish, &versions, &by.actor, key.as_deref())?;
+            detail(control, &by, job)
         })
         .await?;
     Ok((StatusCode::CREATED, Json(detail)))
+}
+
+/// A wish, and where it may reach: where whoever makes it may run jobs, and capture if it captures.
+fn wish_of(control: &Control, by: &By, new: NewJob) -> Result<JobWish, Refusal> {
+    let captures = new.steps.iter().any(|step| matches!(step, Step::Capture { .. }));
+    let mut wish = JobWish::try_from(new)?;
+    wish.scope = by.scope_of(Permission::JobRun);
+    by.check_machines(control, Permission::JobRun, &wish.machines)?;
+    if captures {
+        by.check_machines(control, Permission::MasterCreate, &wish.machines)?;
+        if wish.target.is_some() && by.scope_of(Permission::MasterCreate) != Scope::Everything {
+            return Err(Refusal::unusable(
+                "one machine is captured, and this person captures not everywhere",
+                "name the machine",
+            ));
+        }
+    }
+    Ok(wish)
 }
 
 /// What can be said before a job is made: its selection and its steps as they would be frozen, and remarks on each
@@ -131,12 +152,15 @@ pub(super) async fn create_job(
     responses((status = 200, body = Preflight)))]
 pub(super) async fn look_before_job(
     State(control): State<Control>,
+    by: By,
     JsonBody(new): JsonBody<NewJob>,
 ) -> Result<Json<Preflight>, Refusal> {
     let found = control
-        .blocking(|control| {
+        .blocking(move |control| -> Result<_, Refusal> {
             let versions = DepotVersions(control.depot());
-            control.catalog().preflight(JobWish::try_from(new)?, &versions)
+            Ok(control
+                .catalog()
+                .preflight(wish_of(control, &by, new)?, &versions)?)
         })
         .await?;
     Ok(Json(found.into()))
@@ -198,9 +222,10 @@ pub(super) async fn get_journal(
 pub(super) async fn get_job(
     State(control): State<Control>,
     PathOf(id): PathOf<JobId>,
+    by: By,
 ) -> Result<Json<JobDetail>, Refusal> {
     control
-        .blocking(move |control| detail(control, id))
+        .blocking(move |control| detail(control, &by, id))
         .await
         .map(Json)
 }
@@ -215,7 +240,7 @@ pub(super) async fn cancel_job(
 ) -> Result<Json<JobDetail>, Refusal> {
     let cancelled = control.blocking(move |control| {
         control.catalog().cancel_job(id, &by.actor)?;
-        detail(control, id)
+        detail(control, &by, id)
     });
     cancelled.await.map(Json)
 }
@@ -231,7 +256,7 @@ pub(super) async fn retry_job(
 ) -> Result<Json<JobDetail>, Refusal> {
     let retried = control.blocking(move |control| {
         control.catalog().retry_job(id, machines.as_deref(), &by.actor)?;
-        detail(control, id)
+        detail(control, &by, id)
     });
     retried.await.map(Json)
 }
@@ -268,8 +293,10 @@ pub(super) async fn get_evidence(
         .ok_or_else(|| Refusal::not_found("evidence of this machine"))
 }
 
-fn detail(control: &Control, id: JobId) -> Result<JobDetail, Refusal> {
-    JobDetail::find(control, id)?.ok_or_else(|| Refusal::not_found("such job"))
+/// A job as far as whoever asks may see its machines.
+fn detail(control: &Control, by: &By, id: JobId) -> Result<JobDetail, Refusal> {
+    JobDetail::find(control, id, &by.scope_of(Permission::JobRead))?
+        .ok_or_else(|| Refusal::not_found("such job"))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {

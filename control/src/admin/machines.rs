@@ -63,7 +63,7 @@ pub(super) enum MachineSort {
 
 impl MachineFilterQuery {
     /// As the catalog is asked.
-    pub(super) fn filter(self) -> Result<MachineFilter, Refusal> {
+    pub(super) fn filter(self, scope: Scope) -> Result<MachineFilter, Refusal> {
         let words = self.is.as_deref().unwrap_or_default().split(',');
         let traits = words
             .map(str::trim)
@@ -72,7 +72,7 @@ impl MachineFilterQuery {
             .collect::<Result<_, _>>()?;
         let time = |text: Option<String>| text.map(|text| text.parse()).transpose();
         Ok(MachineFilter {
-            scope: Scope::Everything,
+            scope,
             text: self.q,
             traits,
             firmware: self.firmware,
@@ -106,10 +106,11 @@ fn trait_of(word: &str) -> Result<MachineTrait, Refusal> {
     responses((status = 200, body = MachinePage)))]
 pub(super) async fn list_machines(
     State(control): State<Control>,
+    by: By,
     QueryOf(filter): QueryOf<MachineFilterQuery>,
     QueryOf(query): QueryOf<MachineQuery>,
 ) -> Result<Json<MachinePage>, Refusal> {
-    let filter = filter.filter()?;
+    let filter = filter.filter(by.scope())?;
     let page = catalog::MachinePage {
         order: match query.sort {
             MachineSort::Newest => MachineOrder::Newest,

@@ -1,6 +1,9 @@
 //! Places, groups, who lies in them, and their boot menus.
 
-use super::{document::tag, guard::By};
+use super::{
+    document::tag,
+    guard::{By, not_allowed},
+};
 use crate::{
     extract::{JsonBody, PathOf},
     refusal::Refusal,
@@ -11,17 +14,18 @@ use crate::{
     },
 };
 use axum::{Json, extract::State, http::StatusCode};
-use catalog::{MenuOwner, PlaceEdit};
+use catalog::{MenuOwner, Permission, PlaceEdit, ROOT, Scope};
 use protocol::{MachineId, PlaceId};
 
 /// All places and groups.
 #[utoipa::path(get, path = "/places", tag = tag::PLACES, responses((status = 200, body = PlaceList)))]
 pub(super) async fn list_places(State(control): State<Control>, by: By) -> Result<Json<PlaceList>, Refusal> {
     let person = by.caller.person.id;
+    let (places, groups) = (by.scope(), by.scope_of(Permission::GroupRead));
     let items = control.blocking(move |control| {
         let catalog = control.catalog();
         let (machines, favourites) = (catalog.machines_of_places()?, catalog.favourites(person)?);
-        let rows = catalog.places()?.into_iter();
+        let rows = catalog.places(&places, &groups)?.into_iter();
         Ok::<_, catalog::Error>(rows.map(|row| Place::new(row, &machines, &favourites)).collect())
     });
     Ok(Json(PlaceList { items: items.await? }))
@@ -49,6 +53,11 @@ pub(super) async fn create_place(
         query,
     } = wanted;
     let made = control.blocking(move |control| {
+        let needed = match kind {
+            PlaceKind::Group => Permission::GroupEdit,
+            _ => Permission::PlaceCreate,
+        };
+        check_places(control, &by, needed, &[parent])?;
         let row = match query {
             None => control
                 .catalog()
@@ -87,9 +96,16 @@ pub(super) async fn change_place(
         query: change.query.map(Into::into),
         master: change.master,
     };
-    let edited = control.blocking(move |control| {
+    let edited = control.blocking(move |control| -> Result<_, Refusal> {
+        if let Some(parent) = edit.parent {
+            let needed = match control.catalog().place_kind(id)? {
+                Some(catalog::PlaceKind::Group) => Permission::GroupEdit,
+                _ => Permission::PlaceEdit,
+            };
+            check_places(control, &by, needed, &[parent])?;
+        }
         let row = control.catalog().edit_place(id, edit, &by.actor)?;
-        changed(control, row, &by)
+        Ok(changed(control, row, &by)?)
     });
     edited.await.map(Json)
 }
@@ -103,7 +119,20 @@ pub(super) async fn put_place_machines(
     by: By,
     JsonBody(PlaceMembers { add, remove }): JsonBody<PlaceMembers>,
 ) -> Result<Json<PlaceMembersOutcome>, Refusal> {
-    let put = control.blocking(move |control| control.catalog().put_machines(id, &add, &remove, &by.actor));
+    let put = control.blocking(move |control| -> Result<_, Refusal> {
+        by.check_machines(control, Permission::MachineEdit, &add)?;
+        by.check_machines(control, Permission::MachineEdit, &remove)?;
+        if by.scope_of(Permission::MachineEdit) != Scope::Everything
+            && control.catalog().place_kind(id)? != Some(catalog::PlaceKind::Group)
+        {
+            // Taken out of a place, a machine is at the root: it is carried from place to place instead.
+            check_places(control, &by, Permission::MachineEdit, &[id])?;
+            if !remove.is_empty() {
+                return Err(not_allowed("this needs the permission machine.edit at the root"));
+            }
+        }
+        Ok(control.catalog().put_machines(id, &add, &remove, &by.actor)?)
+    });
     let (added, removed) = put.await?;
     Ok(Json(PlaceMembersOutcome { added, removed }))
 }
@@ -240,14 +269,14 @@ pub(super) async fn put_machine_menu(
 pub(super) async fn get_machine_place(
     State(control): State<Control>,
     PathOf(id): PathOf<MachineId>,
+    by: By,
 ) -> Result<Json<MachinePlace>, Refusal> {
     let found = control.blocking(move |control| -> Result<_, Refusal> {
         let machine = control.catalog().machine(id)?;
         machine.ok_or_else(|| Refusal::not_found("such machine"))?;
-        Ok(control.catalog().places_of(id)?)
+        where_it_is(control, &by, id)
     });
-    let (place, groups) = found.await?;
-    Ok(Json(MachinePlace { place, groups }))
+    found.await.map(Json)
 }
 
 /// Puts a machine into a place and into these groups and no others.
@@ -259,14 +288,67 @@ pub(super) async fn put_machine_place(
     by: By,
     JsonBody(wanted): JsonBody<MachinePlace>,
 ) -> Result<Json<MachinePlace>, Refusal> {
-    let (place, groups) = control
-        .blocking(move |control| {
-            let MachinePlace { place, groups } = wanted;
-            control.catalog().put_machine(id, place, &groups, &by.actor)?;
-            control.catalog().places_of(id)
-        })
-        .await?;
-    Ok(Json(MachinePlace { place, groups }))
+    let put = control.blocking(move |control| {
+        let MachinePlace { place, mut groups } = wanted;
+        let (place_now, groups_now) = control.catalog().places_of(id)?;
+        if place != place_now {
+            // To where it is carried as from where: else a machine could be put out of everybody's reach.
+            check_places(control, &by, Permission::MachineEdit, &[place.unwrap_or(ROOT)])?;
+        }
+        let seen = by.scope_of(Permission::GroupRead);
+        for group in &groups_now {
+            // What whoever asks does not see stays as it is.
+            if !groups.contains(group) && !control.catalog().reaches_place(&seen, *group)? {
+                groups.push(*group);
+            }
+        }
+        let came = groups.iter().filter(|group| !groups_now.contains(group));
+        let left = groups_now.iter().filter(|group| !groups.contains(group));
+        let changed: Vec<PlaceId> = came.chain(left).copied().collect();
+        check_places(control, &by, Permission::GroupEdit, &changed)?;
+        control.catalog().put_machine(id, place, &groups, &by.actor)?;
+        where_it_is(control, &by, id)
+    });
+    put.await.map(Json)
+}
+
+/// Where a machine is, as far as whoever asks may see places and groups.
+fn where_it_is(control: &Control, by: &By, id: MachineId) -> Result<MachinePlace, Refusal> {
+    let (place, groups) = control.catalog().places_of(id)?;
+    let seen = by.scope_of(Permission::GroupRead);
+    let mut visible = Vec::with_capacity(groups.len());
+    for group in groups {
+        if control.catalog().reaches_place(&seen, group)? {
+            visible.push(group);
+        }
+    }
+    Ok(MachinePlace {
+        place,
+        groups: visible,
+    })
+}
+
+/// That the person may do something in all of these places and groups. Those that they may not see are not there.
+fn check_places(
+    control: &Control,
+    by: &By,
+    permission: Permission,
+    places: &[PlaceId],
+) -> Result<(), Refusal> {
+    let catalog = control.catalog();
+    for place in places {
+        if catalog.reaches_place(&by.scope_of(permission), *place)? {
+            continue;
+        }
+        let seen = [Permission::PlaceRead, Permission::GroupRead].map(|seen| by.scope_of(seen));
+        let is_seen = catalog.reaches_place(&seen[0], *place)? || catalog.reaches_place(&seen[1], *place)?;
+        return Err(match is_seen {
+            true => not_allowed(&format!("this needs the permission {} there", permission.text())),
+            // As for a place that there is not.
+            false => Refusal::unusable(format!("there is no place {place}"), "choose another"),
+        });
+    }
+    Ok(())
 }
 
 async fn show(control: &Control, owner: MenuOwner) -> Result<Json<WholeMenu>, Refusal> {

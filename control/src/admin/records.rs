@@ -19,7 +19,7 @@ use crate::{
 };
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use catalog::{Import, ImportFile, NamingWish};
+use catalog::{Import, ImportFile, NamingWish, Permission};
 use protocol::MachineId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -44,12 +44,13 @@ pub(super) struct TableQuery {
     responses((status = 200, content_type = "text/csv", body = String)))]
 pub(super) async fn export_machines(
     State(control): State<Control>,
+    by: By,
     QueryOf(filter): QueryOf<MachineFilterQuery>,
     QueryOf(query): QueryOf<TableQuery>,
 ) -> Result<Response, Refusal> {
     let mut table = control
         .catalog()
-        .export_machines(filter.filter()?, query.separator.into());
+        .export_machines(filter.filter(by.scope())?, query.separator.into());
     let kind = FileKind {
         name: "machines.csv",
         media_type: csv_type(query.encoding),
@@ -115,9 +116,12 @@ pub(super) async fn name_machines(
     };
     let rehearse = naming.rehearse;
     let proposals = control
-        .blocking(move |control| match rehearse {
-            true => control.catalog().propose_names(&wish),
-            false => control.catalog().name_machines(&wish, &by.actor),
+        .blocking(move |control| {
+            by.check_machines(control, Permission::MachineEdit, &wish.machines)?;
+            Ok::<_, Refusal>(match rehearse {
+                true => control.catalog().propose_names(&wish)?,
+                false => control.catalog().name_machines(&wish, &by.actor)?,
+            })
         })
         .await?;
     Ok(Json(NamingOutcome {
@@ -137,7 +141,10 @@ pub(super) async fn merge_machines(
 ) -> Result<Response, Refusal> {
     let expected = expected.revision();
     let row = control
-        .blocking(move |control| control.catalog().merge_machines(id, other, expected, &by.actor))
+        .blocking(move |control| {
+            by.check_machines(control, Permission::MachineEdit, &[other])?;
+            Ok::<_, Refusal>(control.catalog().merge_machines(id, other, expected, &by.actor)?)
+        })
         .await?;
     Ok(tagged(Machine::whole(&control, row)))
 }

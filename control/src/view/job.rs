@@ -2,7 +2,7 @@
 
 use super::{JobSchedule, JobTarget};
 use crate::state::Control;
-use catalog::{JobMachineRow, JobRow};
+use catalog::{JobMachineRow, JobRow, Scope};
 use protocol::{
     JobId, MachineId, Problem,
     disk::{DiskFacts, DiskIdentity},
@@ -267,6 +267,8 @@ impl TryFrom<NewJob> for catalog::JobWish {
 
     fn try_from(new: NewJob) -> catalog::Result<Self> {
         Ok(Self {
+            // Nowhere, until whoever calls says where.
+            scope: Scope::Nothing,
             title: new.title,
             machines: new.machines,
             target: new.target.map(Into::into),
@@ -283,12 +285,12 @@ impl TryFrom<NewJob> for catalog::JobWish {
 }
 
 impl JobDetail {
-    /// A job with its machines.
-    pub(crate) fn find(control: &Control, id: JobId) -> catalog::Result<Option<Self>> {
-        let Some(job) = control.catalog().job(id)? else {
+    /// A job with its machines that may be seen.
+    pub(crate) fn find(control: &Control, id: JobId, scope: &Scope) -> catalog::Result<Option<Self>> {
+        let Some(job) = control.catalog().job(id, scope)? else {
             return Ok(None);
         };
-        let rows = control.catalog().job_machines(id)?;
+        let rows = control.catalog().job_machines(id, scope)?;
         let machines = rows
             .into_iter()
             .map(|row| JobMachine::of(control, row, &job))
@@ -303,7 +305,7 @@ impl JobDetail {
 impl JobMachine {
     /// One machine in a job.
     pub(crate) fn find(control: &Control, job: JobId, machine: MachineId) -> catalog::Result<Option<Self>> {
-        let Some(found) = control.catalog().job(job)? else {
+        let Some(found) = control.catalog().job(job, &Scope::Everything)? else {
             return Ok(None);
         };
         let row = control.catalog().job_machine(job, machine)?;

@@ -11,22 +11,26 @@ use tower::ServiceExt;
 
 /// One event as a browser reads it.
 #[derive(Debug, PartialEq)]
-struct Told {
-    id: Option<i64>,
-    kind: String,
-    data: Value,
+pub struct Told {
+    pub id: Option<i64>,
+    pub kind: String,
+    pub data: Value,
 }
 
-struct Stream {
+pub struct Stream {
     body: BodyDataStream,
     text: String,
 }
 
 impl Stream {
-    async fn open(site: &Site, last: Option<&str>) -> Self {
+    pub async fn open(site: &Site, last: Option<&str>) -> Self {
+        Self::open_as(site, &site.cookie, last).await
+    }
+
+    pub async fn open_as(site: &Site, cookie: &str, last: Option<&str>) -> Self {
         let mut request = Request::get("/api/v1/events")
             .header(header::HOST, "a")
-            .header(header::COOKIE, format!("amorce_session={}", site.cookie));
+            .header(header::COOKIE, format!("amorce_session={cookie}"));
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -44,7 +48,7 @@ impl Stream {
         }
     }
 
-    async fn next(&mut self) -> Option<Told> {
+    pub async fn next(&mut self) -> Option<Told> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let event = event.to_owned();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod agents;
 mod boots;
 mod events;
@@ -10,6 +11,7 @@ mod menus;
 mod people;
 mod places;
 mod problems;
+mod reach;
 mod records;
 mod rights;
 mod site;

@@ -125,6 +125,7 @@ impl LargeSite {
                 .skip(number * 7 % 100)
                 .step_by(machines.len() / 20 + 1);
             let wish = JobWish {
+                scope: catalog::Scope::Everything,
                 title: Some(format!("inventory {number}")),
                 machines: machines.copied().collect(),
                 steps: vec![Step::Inspect],
@@ -143,7 +144,12 @@ impl LargeSite {
         let begun = Instant::now();
         let catalog = open();
         let opened_in = begun.elapsed();
-        let (cookie, _) = catalog.log_in("ada", PASSWORD, None).unwrap();
+        let log_in = catalog::LogIn {
+            name: "ada".into(),
+            password: PASSWORD.into(),
+            ..catalog::LogIn::default()
+        };
+        let (cookie, _) = catalog.log_in(&log_in).unwrap();
         let depot = Arc::new(DepotServer::open(&folder.path().join("depot")).unwrap());
         let control = Control::new(catalog, depot, Arc::new(Nothing));
         Self {

@@ -7,7 +7,7 @@ use crate::{
     view::{Job, JobMachine, Machine, Master, RefusalEvent, Settings},
 };
 use bytes::Bytes;
-use catalog::{Event, Subject};
+use catalog::{Event, Reach, Rights, Scope, Subject};
 use serde::Serialize;
 use std::{collections::HashMap, convert::Infallible, fmt::Write, time::Duration};
 use tokio::{
@@ -131,27 +131,30 @@ impl Stream {
     }
 
     async fn send_events(&self, events: Vec<Event>) -> Result<(), End> {
-        let allowed = permission::permissions(self.caller.person.role);
-        let mut events = latest_of_each(events);
-        events.retain(|event| allowed.contains(&permission::needed_for(&event.subject)));
+        let events = latest_of_each(events);
         if events.is_empty() {
             return Ok(());
         }
+        let credential = self.caller.credential.clone();
         let text = self
             .control
-            .blocking(move |control| render(control, &events))
+            .blocking(move |control| -> Result<_, Refusal> {
+                // Asked anew each time: a stream lives longer than a role that was taken back.
+                let rights = control.catalog().rights_of(&credential)?;
+                rights.map(|rights| render(control, &rights, &events)).transpose()
+            })
             .await?;
-        self.send(text).await
+        self.send(text.ok_or(End::Left)?).await
     }
 
     /// Keeps the connection alive, and ends it when the person has logged out. Looking on keeps nobody logged in.
     async fn beat(&self) -> Result<(), End> {
-        let cookie = self.caller.cookie.clone();
-        let still = self
+        let credential = self.caller.credential.clone();
+        let rights = self
             .control
-            .blocking(move |control| control.catalog().is_logged_in(&cookie))
+            .blocking(move |control| control.catalog().rights_of(&credential))
             .await?;
-        if !still {
+        if rights.is_none() {
             return Err(End::Left);
         }
         self.send(":\n\n".to_owned()).await
@@ -200,10 +203,14 @@ fn latest_of_each(events: Vec<Event>) -> Vec<Event> {
     latest
 }
 
-fn render(control: &Control, events: &[Event]) -> Result<String, Refusal> {
+fn render(control: &Control, rights: &Rights, events: &[Event]) -> Result<String, Refusal> {
     let mut text = String::new();
     for event in events {
-        if let Some((kind, data)) = render_one(control, event)? {
+        if !permission::may_hear(rights, &event.subject) {
+            continue;
+        }
+        let scope = rights.scope(permission::needed_for(&event.subject));
+        if let Some((kind, data)) = render_one(control, &scope, event)? {
             if let Some(seq) = event.seq {
                 // Writing to a string never fails.
                 let _ = writeln!(text, "id: {seq}");
@@ -214,16 +221,24 @@ fn render(control: &Control, events: &[Event]) -> Result<String, Refusal> {
     Ok(text)
 }
 
-/// The kind and the object as it is now; `None` when it is gone.
-fn render_one(control: &Control, event: &Event) -> Result<Option<(&'static str, String)>, Refusal> {
+/// The kind and the object as it is now; `None` when it is gone, or out of reach.
+fn render_one(
+    control: &Control,
+    scope: &Scope,
+    event: &Event,
+) -> Result<Option<(&'static str, String)>, Refusal> {
     let catalog = control.catalog();
+    let reaches = |machine| catalog.reaches_machine(scope, machine);
     Ok(match &event.subject {
+        Subject::Machine { id } if !reaches(*id)? => None,
+        Subject::JobMachine { machine, .. } if !reaches(*machine)? => None,
+        Subject::Job { id } if catalog.reaches_job(scope, *id)? == Reach::None => None,
         Subject::Machine { id } => catalog
             .machine(*id)?
             .map(|row| json("machine", &Machine::brief(control, row)))
             .transpose()?,
         Subject::Job { id } => catalog
-            .job(*id)?
+            .job(*id, scope)?
             .map(|row| json("job", &Job::from(row)))
             .transpose()?,
         Subject::JobMachine { job, machine } => JobMachine::find(control, *job, *machine)?
