@@ -17,7 +17,7 @@ use std::{
 };
 
 /// The schema's steps: the one at place N leads from version N to N + 1.
-pub(crate) const MIGRATIONS: [&str; 10] = [
+pub(crate) const MIGRATIONS: [&str; 11] = [
     include_str!("database/migrations/0001_first.sql"),
     include_str!("database/migrations/0002_boot.sql"),
     include_str!("database/migrations/0003_given.sql"),
@@ -28,6 +28,7 @@ pub(crate) const MIGRATIONS: [&str; 10] = [
     include_str!("database/migrations/0008_jobs.sql"),
     include_str!("database/migrations/0009_places.sql"),
     include_str!("database/migrations/0010_people.sql"),
+    include_str!("database/migrations/0011_masters.sql"),
 ];
 
 /// Marks the file as ours (`application_id`): "AmrC".

@@ -11,6 +11,7 @@ mod event;
 mod identity;
 mod job;
 mod machine;
+mod master;
 mod memory;
 mod menu;
 mod people;
@@ -40,6 +41,7 @@ pub use machine::{
     MachineCursor, MachineEdit, MachineFilter, MachineOrder, MachinePage, MachineRow, MachineTable,
     MachineTrait, NameProposal, NamingWish, OpenJob, Page, RowAction, RowOutcome, RowProblem,
 };
+pub use master::{MasterEdit, MasterNote, MasterUse};
 pub use memory::KnownMachine;
 pub use menu::{EffectiveMenu, EntryWish, LevelEntry, MenuLevel, MenuOwner, MenuSettings, MenuWish, Said};
 pub use people::{

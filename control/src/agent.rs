@@ -154,7 +154,7 @@ async fn start_writing(
 
 /// Makes what an entry of the menu stands for.
 fn open_entry(control: &Control, machine: MachineId, key: &EntryKey) -> Result<(), catalog::Error> {
-    let masters = DepotVersions(control.depot());
+    let masters = DepotVersions::of(control);
     control.catalog().open_entry(machine, key, &masters)
 }
 

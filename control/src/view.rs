@@ -25,8 +25,11 @@ pub use machine::{
     Machine, MachineBoot, MachineBootEntry, MachineBoots, MachineChange, MachineJob, MachinePage,
     WakeRequest, WakeSent,
 };
-pub(crate) use master::{DepotVersions, not_whole};
-pub use master::{Master, MasterList, MasterPartition, MasterVersion};
+pub use master::{
+    CloneRequest, DeletedMaster, DeletedMasterList, Master, MasterChange, MasterList, MasterPartition,
+    MasterUse, MasterUseList, MasterVersion, ProductionRequest,
+};
+pub(crate) use master::{DepotVersions, not_whole, production_key};
 pub use menu::{Menu, MenuEntry, MenuOrigin, MenuSettings, SettingOrigin, ShownEntry, WholeMenu};
 pub use network::{
     AddressLease, AddressLeases, AddressPool, AddressPools, NetBootImage, NetBootImages, RefusedImage,

@@ -4,12 +4,14 @@ mod fetch;
 mod masters;
 mod memory;
 mod problem;
+mod production;
 
 pub use fetch::{FrameStream, Sent};
 pub use imager::{
     signature::PublicKey,
     store::{Collected, MasterVersion, MasterVersionState, Stats},
 };
+pub use production::{Countersigned, ProductionKey, SIGNATURE_MAX_LEN};
 
 use crate::wire::{self, Call, FetchRequest};
 use imager::{

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { makeMenus, makePlaces, menuRoutes } from './menus.mjs';
 import { makeAudit, pageOf, recordRoutes, withoutContents } from './records.mjs';
-import { ago, makeWorld, newId } from './world.mjs';
+import { ago, makeWorld, newId, plainMaster } from './world.mjs';
 
 /** @typedef {import('../page/api/types').Job} Job */
 /** @typedef {import('../page/api/types').JobMachine} JobMachine */
@@ -140,7 +140,7 @@ export async function startAppliance({ port = 0, scene = 'school', tick = 500, l
             const found = world.masters.find((each) => each.name === name);
             const pattern = world.masters[0]?.versions[0];
             const version = { name, version: (found?.versions[0]?.version ?? 0) + 1, created_at: ago(0), bytes_disk: 240e9, bytes_smallest_target: 239e9, bytes_used: 31.4e9, damaged: null, notes: [], sector_size: 512, scheme: 'gpt', partitions: pattern?.partitions ?? [] };
-            if (found === undefined) world.masters.push({ name, versions: [version] });
+            if (found === undefined) world.masters.push({ ...plainMaster(name), versions: [version] });
             else found.versions.unshift(version);
             publish('master', world.masters.find((each) => each.name === name));
           }

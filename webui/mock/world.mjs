@@ -100,10 +100,13 @@ export function machine({ n, disks, product = 'OptiPlex 3060', ...more }) {
   };
 }
 
+/** A master of which nobody wrote anything. @param {string} name */
+export const plainMaster = (name) => ({ name, label: '', description: '', in_menu: false, protected: false, revision: 1 });
+
 /** @param {string} name @param {number[]} versions @param {number} gb @returns {Master} */
 function master(name, versions, gb) {
   return {
-    name,
+    ...plainMaster(name),
     versions: versions.map((version, index) => ({
       name,
       version,

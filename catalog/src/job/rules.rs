@@ -25,6 +25,8 @@ pub struct JobRules {
     pub bytes_per_second_max: Option<u64>,
     /// Only masters in production are restored.
     pub production_only: bool,
+    /// The public key, as minisign writes it, whose holder puts masters into production.
+    pub production_key: Option<String>,
 }
 
 impl Default for JobRules {
@@ -35,6 +37,7 @@ impl Default for JobRules {
             running_max: None,
             bytes_per_second_max: None,
             production_only: false,
+            production_key: None,
         }
     }
 }

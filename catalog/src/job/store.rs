@@ -18,12 +18,7 @@ use crate::{
     scope::{Condition, Scope, Scoped},
     time::Time,
 };
-use protocol::{
-    JobId, MachineId, MasterName,
-    agent::Evidence,
-    disk::DiskIdentity,
-    job::{JobState, Step},
-};
+use protocol::{JobId, MachineId, agent::Evidence, disk::DiskIdentity, job::JobState};
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 
 impl Catalog {
@@ -238,33 +233,6 @@ impl Catalog {
                     },
                 )
                 .optional()?)
-        })
-    }
-
-    /// The title of a job that is not over and restores this version, if there is one.
-    ///
-    /// # Errors
-    /// When the catalog cannot be read.
-    pub fn job_that_needs(&self, master: &MasterName, version: u32) -> Result<Option<String>> {
-        self.0.database.read(|transaction| {
-            let mut statement = transaction.prepare_cached(
-                "SELECT title, steps FROM job WHERE EXISTS (SELECT 1 FROM job_machine jm WHERE jm.job = job.id
-                 AND jm.state IN ('queued', 'waiting', 'running'))",
-            )?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let steps: Vec<Step> = serde_json::from_str(&row.get::<_, String>(1)?)?;
-                let needs = steps.iter().any(|step| match step {
-                    Step::Restore { master: needed, .. } => {
-                        needed.name == *master && needed.version == Some(version)
-                    }
-                    _ => false,
-                });
-                if needs {
-                    return Ok(Some(row.get(0)?));
-                }
-            }
-            Ok(None)
         })
     }
 

@@ -170,17 +170,13 @@ fn a_machine_with_two_disks_waits_until_a_person_chooses_one() {
         choose(&facts(1, false).disks[0].identity).unwrap_err().code(),
         "disk-not-open"
     );
+    let debian: MasterName = "debian".parse().unwrap();
     assert_eq!(
-        site.catalog
-            .job_that_needs(&"debian".parse().unwrap(), 2)
-            .unwrap()
-            .as_deref(),
-        Some("restore debian@2")
+        site.catalog.master_uses(&debian, 2, false).unwrap(),
+        [MasterUse::Job {
+            id: job,
+            title: "restore debian@2".into()
+        }]
     );
-    assert_eq!(
-        site.catalog
-            .job_that_needs(&"debian".parse().unwrap(), 1)
-            .unwrap(),
-        None
-    );
+    assert_eq!(site.catalog.master_uses(&debian, 1, true).unwrap(), []);
 }

@@ -106,6 +106,16 @@ pub(super) fn routes() -> OpenApiRouter<Control> {
         .routes(routes!(places::put_favourite))
         .routes(routes!(places::get_place_menu, places::put_place_menu))
         .routes(routes!(masters::list_masters))
+        .routes(routes!(masters::list_deleted_masters))
+        .routes(routes!(masters::get_master, masters::change_master))
+        .routes(routes!(masters::clone_master))
+        .routes(routes!(masters::undelete_master_version))
+        .routes(routes!(masters::list_master_uses))
+        .routes(routes!(masters::get_master_root))
+        .routes(routes!(
+            masters::put_into_production,
+            masters::take_out_of_production
+        ))
         .routes(routes!(
             masters::get_master_version,
             masters::delete_master_version

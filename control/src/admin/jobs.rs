@@ -22,6 +22,7 @@ use axum::{
     response::Response,
 };
 use catalog::{JobFilter, JobWish, Permission, Scope};
+use depot::server::ProductionKey;
 use protocol::{
     JobId, MachineId,
     agent::Evidence,
@@ -117,7 +118,7 @@ pub(super) async fn create_job(
     }
     let detail = control
         .blocking(move |control| -> Result<_, Refusal> {
-            let versions = DepotVersions(control.depot());
+            let versions = DepotVersions::of(control);
             let wish = wish_of(control, &by, new)?;
             let (job, _) = control
                 .catalog()
@@ -157,7 +158,7 @@ pub(super) async fn look_before_job(
 ) -> Result<Json<Preflight>, Refusal> {
     let found = control
         .blocking(move |control| -> Result<_, Refusal> {
-            let versions = DepotVersions(control.depot());
+            let versions = DepotVersions::of(control);
             Ok(control
                 .catalog()
                 .preflight(wish_of(control, &by, new)?, &versions)?)
@@ -182,6 +183,9 @@ pub(super) async fn put_job_rules(
     expected: IfMatch,
     JsonBody(rules): JsonBody<JobRules>,
 ) -> Result<Response, Refusal> {
+    if let Some(key) = &rules.production_key {
+        ProductionKey::parse(key)?;
+    }
     let stored = control
         .blocking(move |control| {
             control

@@ -108,6 +108,40 @@ pub static ROUTES: &[Route] = {
         route(Method::POST, "/machines/{id}/split", May(MachineEdit)),
         route(Method::GET, "/machines/{id}/history", May(MachineRead)),
         route(Method::GET, "/masters", May(MasterRead)),
+        route(Method::GET, "/masters/deleted", May(MasterRead)),
+        route(Method::GET, "/masters/{name}", May(MasterRead)),
+        route(Method::PATCH, "/masters/{name}", MayEverywhere(MasterEdit)),
+        route(
+            Method::POST,
+            "/masters/{name}/versions/{version}/clone",
+            MayEverywhere(MasterCreate),
+        ),
+        route(
+            Method::POST,
+            "/masters/{name}/versions/{version}/undelete",
+            MayEverywhere(MasterDelete),
+        ),
+        route(
+            Method::GET,
+            "/masters/{name}/versions/{version}/uses",
+            // It names jobs and menus wherever they are.
+            MayEverywhere(MasterRead),
+        ),
+        route(
+            Method::GET,
+            "/masters/{name}/versions/{version}/root",
+            May(MasterRead),
+        ),
+        route(
+            Method::PUT,
+            "/masters/{name}/versions/{version}/production",
+            MayEverywhere(MasterApprove),
+        ),
+        route(
+            Method::DELETE,
+            "/masters/{name}/versions/{version}/production",
+            MayEverywhere(MasterApprove),
+        ),
         route(Method::GET, "/masters/{name}/versions/{version}", May(MasterRead)),
         route(
             Method::DELETE,

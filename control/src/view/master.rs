@@ -1,8 +1,9 @@
 //! Masters.
 
-use depot::server::{self, DepotServer, MasterVersionState};
+use crate::{refusal::Refusal, state::Control};
+use depot::server::{self, DepotServer, MasterVersionState, ProductionKey};
 use protocol::{
-    MasterName, MasterRef, Problem,
+    JobId, MasterName, MasterRef, Problem,
     manifest::{PartitionState, Root, TableKind},
 };
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,16 @@ use utoipa::ToSchema;
 pub struct Master {
     /// Its name.
     pub name: MasterName,
+    /// What people call it; empty for its name.
+    pub label: String,
+    /// What it is for.
+    pub description: String,
+    /// It is offered to whoever makes menus.
+    pub in_menu: bool,
+    /// None of its versions is deleted.
+    pub protected: bool,
+    /// Rises with each change of what people wrote: its `ETag`.
+    pub revision: i64,
     /// Its versions, newest first; none when the last one was just deleted.
     pub versions: Vec<MasterVersion>,
 }
@@ -43,6 +54,123 @@ pub struct MasterVersion {
     pub partitions: Vec<MasterPartition>,
     /// What a person should know: "unallocated space was left out".
     pub notes: Vec<String>,
+    /// What the holder of the production key wrote when they countersigned it; none: it is not in production.
+    pub production: Option<String>,
+}
+
+/// What people write about a master; what is left out stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MasterChange {
+    /// What people call it; empty for its name.
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    pub label: Option<String>,
+    /// What it is for.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    pub description: Option<String>,
+    /// It is offered to whoever makes menus.
+    #[serde(default)]
+    pub in_menu: Option<bool>,
+    /// None of its versions is deleted.
+    #[serde(default)]
+    pub protected: Option<bool>,
+}
+
+/// A master to make of a version of another one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloneRequest {
+    /// The name of the new master. It shares all data with the old one.
+    pub name: MasterName,
+}
+
+/// A signature that puts a version into production.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProductionRequest {
+    /// The text of the file that `minisign -S` made of the version's root.
+    #[schema(max_length = 16384)]
+    pub signature: String,
+}
+
+/// Versions in the trash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeletedMasterList {
+    /// The versions, by name.
+    pub items: Vec<DeletedMaster>,
+}
+
+/// A version in the trash: it can be taken back until what nobody needs is swept away, after a day at least.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeletedMaster {
+    /// The master's name.
+    pub name: MasterName,
+    /// The version.
+    pub version: u32,
+    /// When it was captured, if the manifest says so.
+    #[schema(format = DateTime)]
+    pub created_at: Option<String>,
+    /// Size of the captured disk.
+    pub bytes_disk: u64,
+    /// Bytes that its filesystems use.
+    pub bytes_used: u64,
+}
+
+/// What needs a version of a master.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MasterUseList {
+    /// What needs it.
+    pub items: Vec<MasterUse>,
+}
+
+/// Something that needs a version of a master.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum MasterUse {
+    /// A job that is not over restores it.
+    Job {
+        /// Which.
+        id: JobId,
+        /// What it is called.
+        title: String,
+    },
+    /// An entry of a boot menu restores it.
+    MenuEntry {
+        /// Where the entry is decided: a place, a group or a machine, by its id.
+        owner: String,
+        /// What the entry says.
+        label: String,
+    },
+}
+
+impl From<catalog::MasterUse> for MasterUse {
+    fn from(found: catalog::MasterUse) -> Self {
+        match found {
+            catalog::MasterUse::Job { id, title } => Self::Job { id, title },
+            catalog::MasterUse::MenuEntry { owner, label } => Self::MenuEntry { owner, label },
+        }
+    }
+}
+
+impl DeletedMaster {
+    /// Everything in the trash.
+    pub(crate) fn all(depot: &DepotServer) -> Result<Vec<Self>, Problem> {
+        let deleted = depot.masters()?.into_iter();
+        let deleted = deleted.filter(|version| version.state == MasterVersionState::Deleted);
+        Ok(deleted
+            .filter_map(|version| {
+                Some(Self {
+                    name: version.name.parse().ok()?,
+                    version: version.version,
+                    created_at: time_text(version.created_unix_ms),
+                    bytes_disk: version.bytes_disk,
+                    bytes_used: version.bytes_used,
+                })
+            })
+            .collect())
+    }
 }
 
 /// A partition of a master.
@@ -71,30 +199,43 @@ pub struct MasterList {
 
 impl Master {
     /// All masters, by name.
-    pub(crate) fn all(depot: &DepotServer) -> Result<Vec<Self>, Problem> {
+    pub(crate) fn all(control: &Control) -> Result<Vec<Self>, Refusal> {
+        let depot = control.depot();
+        let (key, notes) = (production_key(control), control.catalog().master_notes()?);
         let mut masters: Vec<Self> = Vec::new();
         for listed in depot.masters()? {
-            let Some(version) = MasterVersion::of(depot, &listed) else {
+            let Some(version) = MasterVersion::of(depot, key.as_ref(), &listed) else {
                 continue;
             };
             match masters.last_mut().filter(|master| master.name == version.name) {
                 Some(master) => master.versions.insert(0, version),
-                None => masters.push(Self {
-                    name: version.name.clone(),
-                    versions: vec![version],
-                }),
+                None => {
+                    let note = notes.get(version.name.as_str()).cloned().unwrap_or_default();
+                    masters.push(Self::with(version.name.clone(), note, vec![version]));
+                }
             }
         }
         Ok(masters)
     }
 
     /// One master, with no versions when there is none of that name.
-    pub(crate) fn named(depot: &DepotServer, name: &MasterName) -> Result<Self, Problem> {
-        let found = Self::all(depot)?.into_iter().find(|master| master.name == *name);
-        Ok(found.unwrap_or_else(|| Self {
-            name: name.clone(),
-            versions: Vec::new(),
-        }))
+    pub(crate) fn named(control: &Control, name: &MasterName) -> Result<Self, Refusal> {
+        let found = Self::all(control)?
+            .into_iter()
+            .find(|master| master.name == *name);
+        Ok(found.unwrap_or_else(|| Self::with(name.clone(), catalog::MasterNote::default(), Vec::new())))
+    }
+
+    fn with(name: MasterName, note: catalog::MasterNote, versions: Vec<MasterVersion>) -> Self {
+        Self {
+            name,
+            label: note.label,
+            description: note.description,
+            in_menu: note.in_menu,
+            protected: note.protected,
+            revision: note.revision,
+            versions,
+        }
     }
 
     /// What is wrong in the depot, in words.
@@ -113,20 +254,17 @@ impl Master {
 
 impl MasterVersion {
     /// One version, unless it was deleted.
-    pub(crate) fn find(
-        depot: &DepotServer,
-        name: &MasterName,
-        version: u32,
-    ) -> Result<Option<Self>, Problem> {
-        let listed = depot.masters()?;
+    pub(crate) fn find(control: &Control, name: &MasterName, version: u32) -> Result<Option<Self>, Refusal> {
+        let listed = control.depot().masters()?;
         let found = listed
             .iter()
             .find(|listed| listed.name == name.as_str() && listed.version == version);
-        Ok(found.and_then(|listed| Self::of(depot, listed)))
+        let key = production_key(control);
+        Ok(found.and_then(|listed| Self::of(control.depot(), key.as_ref(), listed)))
     }
 
     /// What is shown of a version; `None` for one that was deleted, or so damaged that even its name is lost.
-    fn of(depot: &DepotServer, listed: &server::MasterVersion) -> Option<Self> {
+    fn of(depot: &DepotServer, key: Option<&ProductionKey>, listed: &server::MasterVersion) -> Option<Self> {
         let damaged = match &listed.state {
             MasterVersionState::Kept => None,
             MasterVersionState::Deleted => return None,
@@ -145,13 +283,18 @@ impl MasterVersion {
             scheme: "none".to_owned(),
             partitions: Vec::new(),
             notes: Vec::new(),
+            production: None,
         };
         if version.damaged.is_none() {
-            match depot.master(&MasterRef {
+            let master = MasterRef {
                 name,
                 version: Some(listed.version),
-            }) {
-                Ok(root) => version.describe(&root),
+            };
+            match depot.master(&master) {
+                Ok(root) => {
+                    version.describe(&root);
+                    version.production = comment_of(depot, key, &master);
+                }
                 Err(problem) => version.damaged = Some(problem.title),
             }
         }
@@ -189,8 +332,27 @@ impl MasterVersion {
     }
 }
 
+/// The site's production key, if it has one.
+pub(crate) fn production_key(control: &Control) -> Option<ProductionKey> {
+    let text = control.catalog().job_rules().production_key?;
+    // It was read when it was written.
+    ProductionKey::parse(&text).ok()
+}
+
+/// What the holder of the production key wrote, if they countersigned this version.
+fn comment_of(depot: &DepotServer, key: Option<&ProductionKey>, master: &MasterRef) -> Option<String> {
+    let found = depot.countersignature(master, key?).ok().flatten()?;
+    Some(found.comment)
+}
+
 /// Which versions there are, for whoever creates a job.
-pub(crate) struct DepotVersions<'a>(pub(crate) &'a DepotServer);
+pub(crate) struct DepotVersions<'a>(&'a DepotServer, Option<ProductionKey>);
+
+impl<'a> DepotVersions<'a> {
+    pub(crate) fn of(control: &'a Control) -> Self {
+        Self(control.depot(), production_key(control))
+    }
+}
 
 impl catalog::MasterVersions for DepotVersions<'_> {
     fn newest(&self, name: &MasterName) -> catalog::Result<Option<u32>> {
@@ -210,7 +372,7 @@ impl catalog::MasterVersions for DepotVersions<'_> {
         Ok(self.0.master(&master).ok().map(|root| catalog::MasterNeeds {
             smallest_target: root.smallest_target,
             sector_size: root.sector_size,
-            in_production: false,
+            in_production: comment_of(self.0, self.1.as_ref(), &master).is_some(),
         }))
     }
 

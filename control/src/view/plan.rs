@@ -84,6 +84,10 @@ pub struct JobRules {
     pub bytes_per_second_max: Option<u64>,
     /// Only masters in production are restored.
     pub production_only: bool,
+    /// The public key whose holder puts masters into production: the second line of `minisign.pub`.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub production_key: Option<String>,
 }
 
 /// A time in which no job begins: exams, an inventory, a move.
@@ -278,6 +282,7 @@ impl TryFrom<JobRules> for catalog::JobRules {
             running_max: rules.running_max,
             bytes_per_second_max: rules.bytes_per_second_max,
             production_only: rules.production_only,
+            production_key: rules.production_key,
         })
     }
 }
@@ -295,6 +300,7 @@ impl From<catalog::JobRules> for JobRules {
             running_max: rules.running_max,
             bytes_per_second_max: rules.bytes_per_second_max,
             production_only: rules.production_only,
+            production_key: rules.production_key,
         }
     }
 }

@@ -7,6 +7,7 @@ mod agents;
 mod boots;
 mod events;
 mod hostile;
+mod masters;
 mod menus;
 mod people;
 mod places;

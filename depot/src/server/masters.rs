@@ -3,6 +3,7 @@
 use super::{DepotServer, problem::of_store};
 use imager::{
     ErrorKind, Unwatched,
+    exchange::ChunkSink,
     store::{Access, CollectOptions, Collected, MasterVersion, Stats, Store},
 };
 use protocol::{MasterName, MasterRef, Problem, manifest::Root};
@@ -71,6 +72,21 @@ impl DepotServer {
         let deleted = self.store.delete(name, version).map_err(of_store);
         self.forget();
         deleted
+    }
+
+    /// Makes a master of a version of another one: the same data under another name. Its version.
+    ///
+    /// # Errors
+    /// 404 if there is none, 507 when the store is full.
+    pub fn clone_version(&self, master: &MasterRef, name: &MasterName) -> Result<u32, Problem> {
+        let root = Root {
+            name: name.clone(),
+            ..self.store.master(master).map_err(of_store)?
+        };
+        let _committing = self.committing.lock().unwrap_or_else(PoisonError::into_inner);
+        let signed = self.store.commit(root).map_err(of_store)?;
+        let made = self.store.public_key().open(&signed).map_err(of_store)?;
+        Ok(made.version)
     }
 
     /// Takes a deleted version back.

@@ -2,8 +2,13 @@
 
 use crate::{appliance::Appliance, master::Master, master::version, runtime};
 use depot::server::Right;
-use imager::ErrorKind;
-use std::{path::Path, process::Command, sync::Arc};
+use imager::{ErrorKind, exchange::ChunkSink};
+use std::{
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A small filesystem in memory on a folder, until this is dropped.
 struct Small<'a>(&'a Path);
@@ -46,6 +51,18 @@ fn a_capture_ends_with_the_remedy_when_the_disk_of_the_appliance_is_full_and_the
     let signed = kept.put(&appliance.client(&runtime, upload(&kept))).unwrap();
 
     let large = Master::new("large", 2, 96, 64 << 10);
+    let (_, ids) = large.segment(0);
+    // Sending answers when a frame is on its way: what has arrived is asked for.
+    let first = appliance.client(&runtime, upload(&large));
+    first.put_frame(large.frames[0].clone()).unwrap();
+    let begin = Instant::now();
+    while !first.lacking(&ids).unwrap().contains(&false) {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "the first frame does not arrive"
+        );
+    }
+    drop(first);
     let error = large
         .put(&appliance.client(&runtime, upload(&large)))
         .unwrap_err();
@@ -57,9 +74,8 @@ fn a_capture_ends_with_the_remedy_when_the_disk_of_the_appliance_is_full_and_the
     depot.check_complete(&version(&signed)).unwrap();
 
     run("mount", &["-o", "remount,size=32m"], folder.path());
-    let (_, ids) = large.segment(0);
     let client = appliance.client(&runtime, upload(&large));
-    let lacking = imager::exchange::ChunkSink::lacking(&client, &ids).unwrap();
+    let lacking = client.lacking(&ids).unwrap();
     assert!(
         lacking.contains(&false),
         "what arrived before need not be sent again"

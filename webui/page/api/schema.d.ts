@@ -499,6 +499,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/masters/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One master with its versions. */
+        get: operations["get_master"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Writes about a master, offers it in menus, protects it. */
+        patch: operations["change_master"];
+        trace?: never;
+    };
     "/masters/{name}/versions/{version}": {
         parameters: {
             query?: never;
@@ -510,8 +528,111 @@ export interface paths {
         get: operations["get_master_version"];
         put?: never;
         post?: never;
-        /** Deletes one version of a master, unless a job that is not over needs it. */
+        /** Puts one version of a master into the trash, unless it is protected, or a job that is not over or a menu needs it. */
         delete: operations["delete_master_version"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masters/{name}/versions/{version}/clone": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a master of a version of another one. Nothing is copied: both name the same data. */
+        post: operations["clone_master"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masters/{name}/versions/{version}/production": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Puts a version into production with the signature that the holder of the production key made. */
+        put: operations["put_into_production"];
+        post?: never;
+        /** Takes a version out of production. */
+        delete: operations["take_out_of_production"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masters/{name}/versions/{version}/root": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The root of a version, byte for byte: the file that the holder of the production key signs. */
+        get: operations["get_master_root"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masters/{name}/versions/{version}/undelete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a version out of the trash. */
+        post: operations["undelete_master_version"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masters/{name}/versions/{version}/uses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What needs a version: jobs that are not over, and entries of menus. */
+        get: operations["list_master_uses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masters/deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in the trash. */
+        get: operations["list_deleted_masters"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1263,6 +1384,41 @@ export interface components {
             /** @description The disks that the agent found. */
             disks: components["schemas"]["DiskFacts"][];
         };
+        /** @description A master to make of a version of another one. */
+        CloneRequest: {
+            /** @description The name of the new master. It shares all data with the old one. */
+            name: components["schemas"]["MasterName"];
+        };
+        /** @description A version in the trash: it can be taken back until what nobody needs is swept away, after a day at least. */
+        DeletedMaster: {
+            /**
+             * Format: int64
+             * @description Size of the captured disk.
+             */
+            bytes_disk: number;
+            /**
+             * Format: int64
+             * @description Bytes that its filesystems use.
+             */
+            bytes_used: number;
+            /**
+             * Format: date-time
+             * @description When it was captured, if the manifest says so.
+             */
+            created_at?: string | null;
+            /** @description The master's name. */
+            name: components["schemas"]["MasterName"];
+            /**
+             * Format: int32
+             * @description The version.
+             */
+            version: number;
+        };
+        /** @description Versions in the trash. */
+        DeletedMasterList: {
+            /** @description The versions, by name. */
+            items: components["schemas"]["DeletedMaster"][];
+        };
         /** @description A disk as the agent found it. */
         DiskFacts: {
             /** @description An eMMC boot area or replay-protected block, not user data. */
@@ -1746,6 +1902,8 @@ export interface components {
              * @description Bytes per second that the depot sends and takes, all machines together; none: as fast as it can.
              */
             bytes_per_second_max?: number | null;
+            /** @description The public key whose holder puts masters into production: the second line of `minisign.pub`. */
+            production_key?: string | null;
             /** @description Only masters in production are restored. */
             production_only: boolean;
             /**
@@ -2081,10 +2239,34 @@ export interface components {
         };
         /** @description A master and its versions. */
         Master: {
+            /** @description What it is for. */
+            description: string;
+            /** @description It is offered to whoever makes menus. */
+            in_menu: boolean;
+            /** @description What people call it; empty for its name. */
+            label: string;
             /** @description Its name. */
             name: components["schemas"]["MasterName"];
+            /** @description None of its versions is deleted. */
+            protected: boolean;
+            /**
+             * Format: int64
+             * @description Rises with each change of what people wrote: its `ETag`.
+             */
+            revision: number;
             /** @description Its versions, newest first; none when the last one was just deleted. */
             versions: components["schemas"]["MasterVersion"][];
+        };
+        /** @description What people write about a master; what is left out stays. */
+        MasterChange: {
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description It is offered to whoever makes menus. */
+            in_menu?: boolean | null;
+            /** @description What people call it; empty for its name. */
+            label?: string | null;
+            /** @description None of its versions is deleted. */
+            protected?: boolean | null;
         };
         /** @description All masters. */
         MasterList: {
@@ -2131,6 +2313,27 @@ export interface components {
              */
             version?: number | null;
         };
+        /** @description Something that needs a version of a master. */
+        MasterUse: {
+            /** @description Which. */
+            id: components["schemas"]["JobId"];
+            /** @enum {string} */
+            kind: "job";
+            /** @description What it is called. */
+            title: string;
+        } | {
+            /** @enum {string} */
+            kind: "menu-entry";
+            /** @description What the entry says. */
+            label: string;
+            /** @description Where the entry is decided: a place, a group or a machine, by its id. */
+            owner: string;
+        };
+        /** @description What needs a version of a master. */
+        MasterUseList: {
+            /** @description What needs it. */
+            items: components["schemas"]["MasterUse"][];
+        };
         /** @description One version of a master, as its signed manifest tells. */
         MasterVersion: {
             /**
@@ -2161,6 +2364,8 @@ export interface components {
             notes: string[];
             /** @description Its partitions, in table order. */
             partitions: components["schemas"]["MasterPartition"][];
+            /** @description What the holder of the production key wrote when they countersigned it; none: it is not in production. */
+            production?: string | null;
             /** @description Partition scheme: `gpt`, `mbr`, or `none`. */
             scheme: string;
             /**
@@ -2598,6 +2803,11 @@ export interface components {
             status?: number;
             /** @description What happened, naming the thing: "disk sda has 16.0 GB, the master needs 31.5 GB". */
             title: string;
+        };
+        /** @description A signature that puts a version into production. */
+        ProductionRequest: {
+            /** @description The text of the file that `minisign -S` made of the version's root. */
+            signature: string;
         };
         /** @description How far a running step has come. */
         Progress: {
@@ -4702,6 +4912,93 @@ export interface operations {
             };
         };
     };
+    get_master: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    /** @description changes with what people wrote */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Master"];
+                };
+            };
+        };
+    };
+    change_master: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the `ETag` of what was looked at: if somebody else changed it since, the answer is 412 and nothing is done */
+                "If-Match"?: string;
+            };
+            path: {
+                name: components["schemas"]["MasterName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MasterChange"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Master"];
+                };
+            };
+        };
+    };
     get_master_version: {
         parameters: {
             query?: never;
@@ -4777,6 +5074,289 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    clone_master: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloneRequest"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Master"];
+                };
+            };
+        };
+    };
+    put_into_production: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProductionRequest"];
+            };
+        };
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MasterVersion"];
+                };
+            };
+        };
+    };
+    take_out_of_production: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_master_root: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+        };
+    };
+    undelete_master_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MasterVersion"];
+                };
+            };
+        };
+    };
+    list_master_uses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: components["schemas"]["MasterName"];
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MasterUseList"];
+                };
+            };
+        };
+    };
+    list_deleted_masters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description refused */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description the appliance could not do this */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedMasterList"];
+                };
             };
         };
     };

@@ -244,7 +244,7 @@ fn render_one(
         Subject::JobMachine { job, machine } => JobMachine::find(control, *job, *machine)?
             .map(|row| json("job-machine", &row))
             .transpose()?,
-        Subject::Master { name } => Some(json("master", &Master::named(control.depot(), name)?)?),
+        Subject::Master { name } => Some(json("master", &Master::named(control, name)?)?),
         Subject::Settings => Some(json("settings", &Settings::from(catalog.settings()))?),
         Subject::Refusal { peer, code, title } => {
             let refusal = RefusalEvent {
