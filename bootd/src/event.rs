@@ -138,6 +138,8 @@ pub enum NotServed {
     NoAddress,
     /// It named no architecture.
     NoArchitecture,
+    /// A Mac that is in quarantine.
+    Quarantined,
     /// There is no loader for it.
     Architecture(u16),
     /// The loader should be in the boot folder and is not.
@@ -251,6 +253,7 @@ impl fmt::Display for NotServed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAddress => f.write_str("its packet does not hold the address of its adapter"),
+            Self::Quarantined => f.write_str("it is in quarantine: it starts its own disk"),
             Self::NoArchitecture => f.write_str("its boot ROM does not say what kind of machine it is"),
             Self::Architecture(number) => write!(f, "there is no loader for architecture {number}"),
             Self::LoaderMissing(name) => {

@@ -19,7 +19,7 @@ pub use plan::{PLAN_MAX, Plan, Seat};
 use protocol::{MasterName, PlaceId};
 pub use query::GroupQuery;
 pub(crate) use query::within;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -118,6 +118,10 @@ impl Places {
         Ok(Self(places))
     }
 
+    fn rows(&self) -> impl Iterator<Item = &PlaceRow> {
+        self.0.values().map(|(row, _)| row)
+    }
+
     pub(crate) fn get(&self, id: PlaceId) -> Option<&PlaceRow> {
         self.0.get(&id).map(|(row, _)| row)
     }
@@ -172,24 +176,19 @@ impl Catalog {
         Ok(found.map(|row| row.kind))
     }
 
-    /// How many machines lie in each place or below it, or are in each group.
+    /// How many of the machines within a scope lie in each place or below it, or are in each group.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn machines_of_places(&self) -> Result<HashMap<PlaceId, u64>> {
-        let rows: Vec<PlaceRow> = self
-            .memory()
-            .places
-            .0
-            .values()
-            .map(|(row, _)| row.clone())
-            .collect();
+    pub fn machines_of_places(&self, scope: &Scope) -> Result<HashMap<PlaceId, u64>> {
+        let rows: Vec<PlaceRow> = self.memory().places.rows().cloned().collect();
+        let seen = Condition::within(scope, Scoped::Machines);
         let found: Vec<_> = rows
             .iter()
             .filter(|row| row.query.is_some())
             .map(|row| {
                 let filter = MachineFilter {
-                    scope: Scope::Everything,
+                    scope: scope.clone(),
                     place: Some(row.id),
                     ..MachineFilter::default()
                 };
@@ -198,11 +197,15 @@ impl Catalog {
             .collect();
         self.0.database.read(|transaction| {
             let mut own: HashMap<PlaceId, u64> = HashMap::new();
-            let mut statement = transaction.prepare_cached(
-                "SELECT coalesce(place, ?1), count(*) FROM machine GROUP BY place
-                 UNION ALL SELECT entity, count(*) FROM group_member GROUP BY entity",
-            )?;
-            let counts = statement.query_map([ROOT.to_string()], |row| {
+            let seen_by = seen.sql();
+            let mut statement = transaction.prepare_cached(&format!(
+                "SELECT coalesce(m.place, ?), count(*) FROM machine m WHERE {seen_by} GROUP BY m.place
+                 UNION ALL SELECT g.entity, count(*) FROM group_member g JOIN machine m ON m.id = g.machine WHERE {seen_by}
+                 GROUP BY g.entity"
+            ))?;
+            let root = Value::from(ROOT.to_string());
+            let values = [&root].into_iter().chain(seen.values()).chain(seen.values());
+            let counts = statement.query_map(params_from_iter(values), |row| {
                 Ok((row.get::<_, String>(0)?, crate::job::count_of(row, 1)?))
             })?;
             for count in counts {

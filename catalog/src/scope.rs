@@ -118,7 +118,8 @@ impl Condition {
 
     /// Narrows it to what the other does not find.
     pub(crate) fn and_not(&mut self, other: Self) {
-        self.and(&format!("NOT ({})", other.sql), other.values);
+        // What is not known of a machine is not true of it: a comparison with nothing is neither.
+        self.and(&format!("NOT coalesce(({}), 0)", other.sql), other.values);
     }
 
     /// Narrows it. `clause` has as many question marks as there are values, and no text from outside.

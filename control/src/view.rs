@@ -29,7 +29,7 @@ pub use master::{
     CloneRequest, DeletedMaster, DeletedMasterList, Master, MasterChange, MasterList, MasterPartition,
     MasterUse, MasterUseList, MasterVersion, ProductionRequest,
 };
-pub(crate) use master::{DepotVersions, not_whole, production_key};
+pub(crate) use master::{DepotVersions, in_production, not_whole, production_key};
 pub use menu::{Menu, MenuEntry, MenuOrigin, MenuSettings, SettingOrigin, ShownEntry, WholeMenu};
 pub use network::{
     AddressLease, AddressLeases, AddressPool, AddressPools, NetBootImage, NetBootImages, RefusedImage,

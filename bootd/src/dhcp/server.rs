@@ -12,12 +12,12 @@ use super::{
 use crate::{
     bsdp,
     config::Ports,
-    event::{BootEvent, Happening},
+    event::{BootEvent, Happening, NotServed},
     network::{Datagram, InterfaceSocket, Neighbours},
     service::Shared,
 };
 use protocol::{
-    boot::ClientArchitecture,
+    boot::{BootPlan, ClientArchitecture, LocalReason},
     dhcp::{MessageType, Operation, Packet},
 };
 use std::{
@@ -194,6 +194,21 @@ impl Listener {
         let Some(question) = bsdp::wire::Question::read(packet) else {
             return false;
         };
+        if let Some(facts) = facts_of(packet, &packet.client_architectures(), server)
+            && let BootPlan::LocalDisk {
+                reason: LocalReason::Quarantined,
+            } = self.shared.decisions.plan(&facts)
+        {
+            // Silence: a Mac then starts its own disk.
+            self.shared.decisions.observe(BootEvent {
+                mac: Some(facts.mac),
+                address: None,
+                happening: Happening::NotServed {
+                    why: NotServed::Quarantined,
+                },
+            });
+            return true;
+        }
         if question.message == Some(bsdp::wire::Message::List) {
             // An admin may have put another image there; Macs are few and their people wait at a picker.
             let shared = Arc::clone(&self.shared);

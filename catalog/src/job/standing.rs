@@ -255,7 +255,7 @@ impl Standing {
         if !self.is_to_be_woken(steps) {
             return false;
         }
-        self.started_at.get_or_insert(now);
+        // It has not begun: what comes after it still keeps to its hours, whenever the machine is switched on.
         self.results.push(result);
         self.advance(steps, now);
         true
@@ -435,7 +435,7 @@ impl Standing {
 
     /// A step that is done by being told.
     fn pass(&mut self, steps: &[Step], next: Next, now: Time) -> Next {
-        self.started_at.get_or_insert(now);
+        // As with a machine that was woken: going down is no beginning of what comes after it.
         self.results.push(StepResult::default());
         self.advance(steps, now);
         if !self.state.is_final() {

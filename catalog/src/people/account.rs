@@ -4,7 +4,7 @@ use super::{
     Actor, Person, Rights,
     grant::check_administered,
     password::{hash_password, verify_password},
-    second_factor, session,
+    second_factor, session, token,
 };
 use crate::{
     Catalog,
@@ -131,6 +131,7 @@ impl Catalog {
             )?;
             if disabled {
                 session::end_others(writing.transaction, &id.to_string(), None)?;
+                token::forget(writing.transaction, &id.to_string())?;
                 check_administered(writing)?;
             }
             let after = found(writing.transaction, id)?;
@@ -146,7 +147,7 @@ impl Catalog {
         })
     }
 
-    /// A new password for somebody else, who is logged out everywhere.
+    /// A new password for somebody else, who is logged out everywhere and whose tokens end.
     ///
     /// # Errors
     /// When there is no such person, the password cannot be used, or the person may more than whoever resets it.
@@ -157,6 +158,8 @@ impl Catalog {
             check_stands_below(writing, id, by)?;
             store_password(writing.transaction, id, &hash)?;
             session::end_others(writing.transaction, &id.to_string(), None)?;
+            // Whoever had got in may have made one for later.
+            token::forget(writing.transaction, &id.to_string())?;
             writing.audit(actor, "reset-password", "person", id, None, None)
         })
     }

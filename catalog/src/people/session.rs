@@ -54,6 +54,7 @@ pub struct SessionRow {
 }
 
 /// What is known of whoever logs in.
+#[derive(PartialEq, Eq)]
 struct Found {
     id: String,
     name: String,
@@ -82,16 +83,16 @@ impl Catalog {
         let fits = verify_password(&log_in.password, known);
         let Some(found) = found.filter(|found| fits && !found.disabled) else {
             self.0.throttle.failed(name, peer.as_deref(), now);
-            return Err(Error::new(
-                ErrorKind::Unauthenticated,
-                "wrong-name-or-password",
-                "name or password is wrong",
-                "check both; after several tries wait a little",
-            ));
+            return Err(wrong_name_or_password());
         };
         let cookie = secret::new_secret()?;
         let begun = self.write(|writing| {
             let connection = writing.transaction;
+            // The password took a while to try: meanwhile it may have been changed, or a second factor added.
+            let now_there = find(connection, name.trim())?;
+            if now_there.as_ref() != Some(&found) {
+                return Err(wrong_name_or_password());
+            }
             if let Some(secret) = &found.second_factor {
                 let code = log_in.code.as_deref().ok_or_else(second_factor::needed)?;
                 second_factor::use_code(connection, &found.id, secret, code, now)?;
@@ -228,6 +229,15 @@ pub(crate) fn forget_web_sessions(connection: &Connection, now: Time) -> Result<
         [before(IDLE), before(LONGEST)],
     )?;
     Ok(())
+}
+
+fn wrong_name_or_password() -> Error {
+    Error::new(
+        ErrorKind::Unauthenticated,
+        "wrong-name-or-password",
+        "name or password is wrong",
+        "check both; after several tries wait a little",
+    )
 }
 
 fn find(connection: &Connection, name: &str) -> Result<Option<Found>> {

@@ -9,7 +9,7 @@ use crate::{
     time::Time,
 };
 use protocol::PlaceId;
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -193,4 +193,10 @@ fn audited(row: &TokenRow) -> serde_json::Value {
         "place": row.place,
         "expires_at": row.expires_at.to_string(),
     })
+}
+
+/// Ends all tokens of a person.
+pub(super) fn forget(connection: &Connection, person: &str) -> Result<()> {
+    connection.execute("DELETE FROM api_token WHERE user = ?1", [person])?;
+    Ok(())
 }

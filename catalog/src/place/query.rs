@@ -12,10 +12,14 @@ use rusqlite::types::Value;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// Words of a query that count.
+const WORDS_MAX: usize = 10;
 /// Most groups that a query names.
 const GROUPS_MAX: usize = 20;
 /// How far groups may rest on groups.
 const DEPTH_MAX: usize = 4;
+/// Most conditions that a group comes to with all that it rests on: SQLite takes a thousand, and every list counts them.
+const CONDITIONS_MAX: usize = 200;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which machines are in a group whose members are found. All of it must be true of them; a query of nothing finds all.
@@ -80,12 +84,41 @@ impl GroupQuery {
                 ));
             }
         }
+        // Its own, and those of every group that rests on it.
+        let others = places.rows().filter(|row| Some(row.id) != own);
+        let largest = others
+            .filter_map(|row| row.query.as_ref())
+            .chain([self])
+            .map(|query| query.conditions(places, own.map(|own| (own, self)), 0))
+            .max();
+        if largest > Some(CONDITIONS_MAX) {
+            return Err(Error::invalid(
+                "the group, or one that rests on it, would come to more than 200 conditions",
+                "name fewer words and groups",
+            ));
+        }
         Ok(())
+    }
+
+    /// How many conditions it comes to, with a query of the tree replaced by another.
+    fn conditions(&self, places: &Places, replaced: Option<(PlaceId, &Self)>, depth: usize) -> usize {
+        let words = self.words.split_whitespace().take(WORDS_MAX).count();
+        let groups = self.in_groups.iter().chain(&self.not_in_groups);
+        let of_groups = groups.map(|group| match replaced.filter(|(own, _)| own == group) {
+            _ if depth > DEPTH_MAX => 1,
+            Some((_, query)) => query.conditions(places, replaced, depth + 1),
+            None => places
+                .get(*group)
+                .and_then(|row| row.query.as_ref())
+                .map_or(1, |query| query.conditions(places, replaced, depth + 1)),
+        });
+        // Eight: all that a query asks but once.
+        (words + self.traits.len() + 8).saturating_add(of_groups.sum())
     }
 
     /// Narrows a condition on `machine m` to those whom this finds.
     fn narrow(&self, condition: &mut Condition, places: &Places, now: Time, depth: usize) {
-        for word in self.words.split_whitespace().take(10) {
+        for word in self.words.split_whitespace().take(WORDS_MAX) {
             condition.and("m.search LIKE ? ESCAPE '\\'", [Value::from(pattern_of(word))]);
         }
         for wanted in self

@@ -41,7 +41,7 @@ fn a_place_holds_what_lies_below_it_and_takes_it_along_when_it_moves() {
     assert_eq!(put(room, &machines[..2], &[]), (0, 0), "they are there");
     assert_eq!(in_place(&site, school), machines[..2]);
     assert_eq!(in_place(&site, ROOT), machines);
-    let counts = site.catalog.machines_of_places().unwrap();
+    let counts = site.catalog.machines_of_places(&Scope::Everything).unwrap();
     assert_eq!((counts[&ROOT], counts[&school], counts[&other]), (3, 2, 0));
 
     let moved = PlaceEdit {
@@ -166,7 +166,7 @@ fn a_group_finds_its_members_by_facts_contact_places_and_other_groups() {
         refused.to_string().contains("finds its members itself"),
         "{refused}"
     );
-    let counts = site.catalog.machines_of_places().unwrap();
+    let counts = site.catalog.machines_of_places(&Scope::Everything).unwrap();
     assert_eq!((counts[&found], counts[&chosen]), (3, 1));
 }
 
@@ -191,6 +191,60 @@ fn no_group_rests_on_itself_and_none_goes_that_another_rests_on() {
     assert_eq!(refused.code(), "place-in-use");
     site.catalog.delete_place(second, &admin()).unwrap();
     site.catalog.delete_place(first, &admin()).unwrap();
+}
+
+#[test]
+fn who_is_in_no_place_is_in_the_group_of_those_who_are_not_in_one() {
+    let site = Site::new();
+    let machine = site.hello(1, true).machine;
+    let room = place(&site, PlaceKind::Room, "B12", ROOT);
+    let there = GroupQuery {
+        place: Some(room),
+        ..GroupQuery::default()
+    };
+    let there = group(&site, there).unwrap();
+    let elsewhere = GroupQuery {
+        not_in_groups: vec![there],
+        ..GroupQuery::default()
+    };
+    let elsewhere = group(&site, elsewhere).unwrap();
+    assert_eq!(in_place(&site, elsewhere), [machine]);
+    let nobody = site.catalog.machines_of_places(&Scope::Nothing).unwrap();
+    assert_eq!(
+        (nobody[&ROOT], nobody[&elsewhere]),
+        (0, 0),
+        "who sees no machine counts none"
+    );
+}
+
+#[test]
+fn groups_that_rest_on_many_others_stay_small_enough_to_be_asked() {
+    let site = Site::new();
+    let wordy = || GroupQuery {
+        words: "one two three four five six seven eight nine ten".into(),
+        ..GroupQuery::default()
+    };
+    let leaves: Vec<_> = (0..11).map(|_| group(&site, wordy()).unwrap()).collect();
+    let resting_on = |leaves: &[PlaceId]| GroupQuery {
+        in_groups: leaves.to_vec(),
+        ..GroupQuery::default()
+    };
+    let large = group(&site, resting_on(&leaves[..10])).unwrap();
+    assert!(group(&site, resting_on(&leaves)).is_err());
+    assert!(group(&site, resting_on(&[large, leaves[10]])).is_err());
+    let grown = PlaceEdit {
+        query: Some(GroupQuery {
+            traits: vec![MachineTrait::Unnamed; 20],
+            ..wordy()
+        }),
+        ..PlaceEdit::default()
+    };
+    let refused = site.catalog.edit_place(leaves[0], grown, &admin());
+    assert!(
+        refused.is_err(),
+        "the group that rests on it would grow too large"
+    );
+    site.catalog.machines_of_places(&Scope::Everything).unwrap();
 }
 
 #[test]

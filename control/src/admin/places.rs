@@ -9,8 +9,8 @@ use crate::{
     refusal::Refusal,
     state::Control,
     view::{
-        Favourite, MachinePlace, Menu, NewPlace, Place, PlaceChange, PlaceImport, PlaceImportOutcome,
-        PlaceKind, PlaceList, PlaceMembers, PlaceMembersOutcome, RoomPlan, WholeMenu,
+        Favourite, GroupQuery, MachinePlace, Menu, NewPlace, Place, PlaceChange, PlaceImport,
+        PlaceImportOutcome, PlaceKind, PlaceList, PlaceMembers, PlaceMembersOutcome, RoomPlan, WholeMenu,
     },
 };
 use axum::{Json, extract::State, http::StatusCode};
@@ -21,10 +21,11 @@ use protocol::{MachineId, PlaceId};
 #[utoipa::path(get, path = "/places", tag = tag::PLACES, responses((status = 200, body = PlaceList)))]
 pub(super) async fn list_places(State(control): State<Control>, by: By) -> Result<Json<PlaceList>, Refusal> {
     let person = by.caller.person.id;
+    let seen = by.scope_of(Permission::MachineRead);
     let (places, groups) = (by.scope(), by.scope_of(Permission::GroupRead));
     let items = control.blocking(move |control| {
         let catalog = control.catalog();
-        let (machines, favourites) = (catalog.machines_of_places()?, catalog.favourites(person)?);
+        let (machines, favourites) = (catalog.machines_of_places(&seen)?, catalog.favourites(person)?);
         let rows = catalog.places(&places, &groups)?.into_iter();
         Ok::<_, catalog::Error>(rows.map(|row| Place::new(row, &machines, &favourites)).collect())
     });
@@ -35,7 +36,8 @@ pub(super) async fn list_places(State(control): State<Control>, by: By) -> Resul
 fn changed(control: &Control, row: catalog::PlaceRow, by: &By) -> Result<Place, catalog::Error> {
     let catalog = control.catalog();
     let favourites = catalog.favourites(by.caller.person.id)?;
-    Ok(Place::new(row, &catalog.machines_of_places()?, &favourites))
+    let seen = by.scope_of(Permission::MachineRead);
+    Ok(Place::new(row, &catalog.machines_of_places(&seen)?, &favourites))
 }
 
 /// Makes a place or a group.
@@ -58,6 +60,7 @@ pub(super) async fn create_place(
             _ => Permission::PlaceCreate,
         };
         check_places(control, &by, needed, &[parent])?;
+        check_query(control, &by, query.as_ref())?;
         let row = match query {
             None => control
                 .catalog()
@@ -93,10 +96,11 @@ pub(super) async fn change_place(
         name: change.name,
         parent: change.parent,
         note: change.note,
-        query: change.query.map(Into::into),
+        query: change.query.clone().map(Into::into),
         master: change.master,
     };
     let edited = control.blocking(move |control| -> Result<_, Refusal> {
+        check_query(control, &by, change.query.as_ref())?;
         if let Some(parent) = edit.parent {
             let needed = match control.catalog().place_kind(id)? {
                 Some(catalog::PlaceKind::Group) => Permission::GroupEdit,
@@ -148,11 +152,12 @@ pub(super) async fn import_place_machines(
 ) -> Result<Json<PlaceImportOutcome>, Refusal> {
     let imported = control.blocking(move |control| {
         let named = control.catalog().machines_named(&list)?;
+        by.check_machines(control, Permission::MachineEdit, &named.found)?;
         let (added, _) = match rehearse {
             true => (0, 0),
             false => control.catalog().put_machines(id, &named.found, &[], &by.actor)?,
         };
-        Ok::<_, catalog::Error>(PlaceImportOutcome {
+        Ok::<_, Refusal>(PlaceImportOutcome {
             found: named.found,
             added,
             unknown: named.unknown,
@@ -349,6 +354,14 @@ fn check_places(
         });
     }
     Ok(())
+}
+
+/// A query may rest only on what whoever writes it sees: what it finds tells of what it rests on.
+fn check_query(control: &Control, by: &By, query: Option<&GroupQuery>) -> Result<(), Refusal> {
+    let Some(query) = query else { return Ok(()) };
+    let groups = [&query.in_groups[..], &query.not_in_groups].concat();
+    check_places(control, by, Permission::GroupRead, &groups)?;
+    check_places(control, by, Permission::PlaceRead, query.place.as_slice())
 }
 
 async fn show(control: &Control, owner: MenuOwner) -> Result<Json<WholeMenu>, Refusal> {

@@ -1,10 +1,15 @@
 //! What to do next, held open while there is nothing.
 
 use super::Caller;
-use crate::{extract::QueryOf, refusal::Refusal, state::Control, view::not_whole};
+use crate::{
+    extract::QueryOf,
+    refusal::Refusal,
+    state::Control,
+    view::{in_production, not_whole},
+};
 use axum::{Json, extract::State};
 use catalog::{AgentSession, HeldTask, Subject};
-use protocol::{MachineId, agent::Task, job::Step};
+use protocol::{MachineId, Problem, agent::Task, job::Step};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::{
@@ -66,9 +71,25 @@ fn whole_task(control: &Control, session: &AgentSession) -> catalog::Result<Held
                 let problem = not_whole(master, problem);
                 tracing::warn!(machine = %session.machine, job = %assignment.job, %problem, "a restore was refused");
                 control.catalog().refuse_step(session, assignment, problem)?;
+                continue;
             }
-            _ => return Ok(held),
+            _ => {}
         }
+        // The signature may have gone, or the rule come, since the job was made.
+        // One that has begun ends: half a system helps nobody.
+        let is_allowed = assignment.resumed
+            || !control.catalog().job_rules().production_only
+            || in_production(control, master);
+        if is_allowed {
+            return Ok(held);
+        }
+        let problem = Problem::new(
+            "master-not-production",
+            format!("{master} is not in production any more, and this site restores nothing else"),
+            "countersign it with the production key, or choose another version, then try again",
+        );
+        tracing::warn!(machine = %session.machine, job = %assignment.job, %problem, "a restore was refused");
+        control.catalog().refuse_step(session, assignment, problem)?;
     }
 }
 

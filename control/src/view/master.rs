@@ -345,6 +345,11 @@ fn comment_of(depot: &DepotServer, key: Option<&ProductionKey>, master: &MasterR
     Some(found.comment)
 }
 
+/// Whether a version is in production.
+pub(crate) fn in_production(control: &Control, master: &MasterRef) -> bool {
+    comment_of(control.depot(), production_key(control).as_ref(), master).is_some()
+}
+
 /// Which versions there are, for whoever creates a job.
 pub(crate) struct DepotVersions<'a>(&'a DepotServer, Option<ProductionKey>);
 

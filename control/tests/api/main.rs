@@ -11,6 +11,7 @@ mod masters;
 mod menus;
 mod people;
 mod places;
+mod plans;
 mod problems;
 mod reach;
 mod records;

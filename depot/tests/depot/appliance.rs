@@ -63,6 +63,7 @@ impl Appliance {
             "127.0.0.1:0".parse().unwrap(),
             folder,
             Arc::new(Authority::new()),
+            HashMap::new(),
         )
     }
 
@@ -76,9 +77,8 @@ impl Appliance {
         while DepotServer::open(&folder.path().join("depot")).is_err_and(|problem| problem.code == "busy") {
             std::thread::yield_now();
         }
-        let again = Self::start_at(runtime, address, folder, authority);
-        *again.state.rights.lock().unwrap() = rights;
-        again
+        // Before it listens: whoever waits for it asks at once.
+        Self::start_at(runtime, address, folder, authority, rights)
     }
 
     fn start_at(
@@ -86,10 +86,11 @@ impl Appliance {
         address: SocketAddr,
         folder: Arc<tempfile::TempDir>,
         authority: Arc<Authority>,
+        rights: HashMap<String, Right>,
     ) -> Self {
         let state = Arc::new(State {
             depot: DepotServer::open(&folder.path().join("depot")).unwrap(),
-            rights: Mutex::default(),
+            rights: Mutex::new(rights),
             asked: Mutex::default(),
             uploaded: Mutex::default(),
         });

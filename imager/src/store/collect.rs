@@ -317,7 +317,24 @@ impl Store {
         let name = self.name_of(number);
         let contents = super::pack::read_contents(&*self.storage, &name)?;
         let index = self.index();
-        let sealed = index.pack(number).is_some_and(|pack| pack.sealed);
+        let known = index.pack(number);
+        let sealed = known.is_some_and(|pack| pack.sealed);
+        // The index counts frames; a pack whose table and one frame are damaged since counts them otherwise now, and all behind
+        // that one would be taken for frames that lie elsewhere.
+        let is_as_known = known.is_some_and(|pack| {
+            pack.frames.len() <= contents.frames.len()
+                && pack
+                    .frames
+                    .iter()
+                    .zip(&contents.frames)
+                    .all(|((offset, _), frame)| u64::from(*offset) == frame.offset)
+        });
+        if !is_as_known {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{name} does not hold the frames any more that it held"),
+            ));
+        }
         let of_this_pack = format!("damaged/{}-", contents.id);
         let mut answer = Living {
             frames: BTreeMap::new(),
@@ -391,12 +408,13 @@ impl Store {
             }
             index.remove_pack(number);
         }
+        // The pack first: a mark without its pack says nothing, a pack without its mark would be believed.
+        self.storage.delete(&name)?;
         for mark in self.storage.list("damaged/")? {
             if mark.starts_with(&format!("damaged/{id}-")) {
                 self.storage.delete(&mark)?;
             }
         }
-        self.storage.delete(&name)?;
         Ok(true)
     }
 

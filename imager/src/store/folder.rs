@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -27,7 +27,11 @@ pub struct FolderStorage {
     folder: PathBuf,
     files: Mutex<HashMap<String, Arc<File>>>,
     dirty: Mutex<Dirty>,
+    /// Held while something is made durable: who comes meanwhile must not hear that it is before it is.
+    committing: Mutex<()>,
     temporary: AtomicU64,
+    /// The reserve was used up since the last commit.
+    reserve_spent: AtomicBool,
 }
 
 /// What a power cut could still lose.
@@ -45,7 +49,9 @@ impl FolderStorage {
             folder: folder.to_owned(),
             files: Mutex::default(),
             dirty: Mutex::default(),
+            committing: Mutex::default(),
             temporary: AtomicU64::new(0),
+            reserve_spent: AtomicBool::new(false),
         }
     }
 
@@ -172,7 +178,25 @@ impl FolderStorage {
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_data()))
             .and_then(|()| fs::hard_link(&temporary, path));
         let _ = fs::remove_file(&temporary);
+        // Only now there is a name that could be lost: whoever commits from here on syncs it.
+        self.note_folder(path);
         written.map_err(|error| self.failed("writing", name, error))
+    }
+
+    /// Notes that names in the folder of this path are not durable yet.
+    fn note_folder(&self, path: &Path) {
+        lock(&self.dirty)
+            .folders
+            .extend(path.parent().map(Path::to_owned));
+    }
+
+    /// Makes an object's bytes durable. One that is gone was removed, or finished and made durable under another name.
+    fn sync_object(&self, name: &str) -> Result<()> {
+        let path = self.path(name)?;
+        match File::open(&path).and_then(|file| file.sync_data()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            synced => synced.map_err(|error| self.failed("syncing", name, error)),
+        }
     }
 }
 
@@ -182,9 +206,7 @@ impl PackStorage for FolderStorage {
         if let Ok(there) = fs::read(&path) {
             if there == bytes {
                 // Whoever put it may have been stopped before its name was durable.
-                lock(&self.dirty)
-                    .folders
-                    .extend(path.parent().map(Path::to_owned));
+                self.note_folder(&path);
                 return Ok(());
             }
             return Err(Error::new(
@@ -198,6 +220,7 @@ impl PackStorage for FolderStorage {
                     && MAKING_ROOM.iter().any(|prefix| name.starts_with(prefix)) =>
             {
                 fs::remove_file(self.folder.join(RESERVE)).map_err(|_| error)?;
+                self.reserve_spent.store(true, Ordering::Relaxed);
                 self.put_new(name, bytes, &path)
             }
             answer => answer,
@@ -250,7 +273,11 @@ impl PackStorage for FolderStorage {
                 match entry.file_type() {
                     Ok(kind) if kind.is_dir() => folders.push(name),
                     Ok(kind) if kind.is_file() && self.path(&name).is_ok() => names.push(name),
-                    _ => {}
+                    Ok(_) => {}
+                    // Removed since.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    // What is not listed is taken for unused, and swept.
+                    Err(error) => return Err(self.failed("listing", &name, error)),
                 }
             }
         }
@@ -274,15 +301,13 @@ impl PackStorage for FolderStorage {
     }
 
     fn commit(&self) -> Result<()> {
+        // Another's commit may have taken what ours needs: it is durable when that one is done.
+        let _one_at_a_time = lock(&self.committing);
         let dirty = std::mem::take(&mut *lock(&self.dirty));
         let synced = dirty
             .files
             .iter()
-            .try_for_each(|name| {
-                self.file(name, true)?
-                    .sync_data()
-                    .map_err(|error| self.failed("syncing", name, error))
-            })
+            .try_for_each(|name| self.sync_object(name))
             .and_then(|()| {
                 dirty.folders.iter().try_for_each(|folder| {
                     File::open(folder)
@@ -295,16 +320,22 @@ impl PackStorage for FolderStorage {
             let mut again = lock(&self.dirty);
             again.files.extend(dirty.files);
             again.folders.extend(dirty.folders);
+        } else if self.reserve_spent.swap(false, Ordering::Relaxed) {
+            self.keep_reserve();
+            let is_kept = self.folder.join(RESERVE).exists();
+            self.reserve_spent.fetch_or(!is_kept, Ordering::Relaxed);
         }
         synced
     }
 
     fn append(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let file = self.file(name, true)?;
-        lock(&self.dirty).files.insert(name.to_owned());
-        (&*file)
+        let written = (&*file)
             .write_all(bytes)
-            .map_err(|error| self.failed("appending to", name, error))
+            .map_err(|error| self.failed("appending to", name, error));
+        // Afterwards, whatever came of it: a commit that began before has not synced these bytes.
+        lock(&self.dirty).files.insert(name.to_owned());
+        written
     }
 
     fn seal(&self, unfinished: &str, name: &str) -> Result<()> {
@@ -320,15 +351,19 @@ impl PackStorage for FolderStorage {
         self.close(unfinished);
         let mut dirty = lock(&self.dirty);
         dirty.files.remove(unfinished);
-        dirty.folders.extend(from.parent().map(Path::to_owned));
+        for path in [&from, &to] {
+            dirty.folders.extend(path.parent().map(Path::to_owned));
+        }
         Ok(())
     }
 
     fn truncate(&self, unfinished: &str, len: u64) -> Result<()> {
         let file = self.file(unfinished, true)?;
+        let shortened = file
+            .set_len(len)
+            .map_err(|error| self.failed("shortening", unfinished, error));
         lock(&self.dirty).files.insert(unfinished.to_owned());
-        file.set_len(len)
-            .map_err(|error| self.failed("shortening", unfinished, error))
+        shortened
     }
 }
 

@@ -367,6 +367,8 @@ impl Store {
             self.append_frame(&frame, false)?;
         }
         self.storage.commit()?;
+        // The pack first: a mark without its pack says nothing, a pack without its mark would be believed.
+        self.storage.delete(name)?;
         if let Some(id) = PackId::from_name(name) {
             for mark in self.storage.list("damaged/")? {
                 if mark.starts_with(&format!("damaged/{id}-")) {
@@ -374,7 +376,7 @@ impl Store {
                 }
             }
         }
-        self.storage.delete(name)
+        Ok(())
     }
 
     /// Finishes every open pack but the one that goes on growing.

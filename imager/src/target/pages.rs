@@ -269,8 +269,9 @@ fn stretches(pages: &BTreeMap<u64, Page>, block: u64) -> Vec<Range<u64>> {
             match stretches.last_mut() {
                 // Cut only between pages.
                 Some(last)
-                    if last.end >= start
-                        && (!start.is_multiple_of(PAGE) || end - last.start <= WRITE_LEN as u64) =>
+                    if last.end > start
+                        || last.end == start
+                            && (!start.is_multiple_of(PAGE) || end - last.start <= WRITE_LEN as u64) =>
                 {
                     last.end = last.end.max(end);
                 }

@@ -1,6 +1,8 @@
 //! An Intel Mac that boots from the network, as far as its packets show it.
 
+use super::by_hand::{agent, boot_token};
 use crate::{
+    appliance::Appliance,
     network::{SERVER, Segment},
     process::run,
     scripted::inside,
@@ -11,6 +13,7 @@ use protocol::{
     MacAddr,
     dhcp::{CLIENT_PORT, MessageType, Packet, SERVER_PORT, code},
 };
+use serde_json::json;
 use std::{
     fs,
     net::{Ipv4Addr, UdpSocket},
@@ -102,7 +105,32 @@ pub fn play(stage: &mut Stage) -> Result<()> {
     );
     ensure!(curl(root)? == "system 7", "another root came");
     appliance.wait_for_log("chose the NetBoot image Install number 7")?;
+    banned(stage, &appliance)?;
     appliance.stop()
+}
+
+/// In quarantine it is told nothing, and starts its own disk.
+fn banned(stage: &Stage, appliance: &Appliance) -> Result<()> {
+    let facts = json!({ "nics": [{ "name": "en0", "mac": MAC, "driver": "none", "usb": false, "link": true, "booted": true }] });
+    let hello = json!({
+        "protocol": protocol::agent::AGENT_PROTOCOL, "version": "lab", "token": boot_token(stage, MAC)?, "mac": MAC, "facts": facts,
+    });
+    let reply = agent(stage, "POST", "/hello", None, Some(&hello))?.expect_success()?;
+    let path = format!("/machines/{}", reply["machine"].as_str().context("no machine")?);
+    let banned = json!({ "quarantined": true });
+    appliance
+        .administrator()
+        .patch(&path, &banned)?
+        .expect_success()?;
+    inside(&stage.network().segment_path(Segment::Site), || {
+        let socket = UdpSocket::bind((ADDRESS, REPLY_PORT)).context("the Mac's port is taken")?;
+        socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+        ensure!(ask(&socket, &inform(LIST)).is_err(), "a banned Mac was answered");
+        Ok(())
+    })?;
+    appliance.wait_for_log("it is in quarantine")?;
+    stage.say("in quarantine it is told nothing");
+    Ok(())
 }
 
 fn image(folder: &Path, index: u16) -> Result<()> {

@@ -158,3 +158,22 @@ proptest! {
         prop_assert!(!pages.is_lost());
     }
 }
+
+#[test]
+fn a_block_that_two_short_writes_share_belongs_to_one_stretch_even_where_a_long_one_is_cut() {
+    let mut pages = BTreeMap::new();
+    let last = WRITE_LEN as u64 / PAGE;
+    for number in 0..=last {
+        let filled = match number {
+            0 => std::iter::once(512..4096).collect(),
+            _ if number == last => vec![0..100, 200..600],
+            _ => std::iter::once(0..4096).collect(),
+        };
+        let bytes = vec![0; 4096].into_boxed_slice();
+        pages.insert(number, Page { bytes, filled });
+    }
+    let stretches = stretches(&pages, 512);
+    let apart = stretches.windows(2).all(|pair| pair[0].end <= pair[1].start);
+    assert!(apart, "{stretches:?}");
+    assert_eq!(stretches.last().unwrap().end, last * PAGE + 1024);
+}
