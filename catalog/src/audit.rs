@@ -185,23 +185,12 @@ impl Catalog {
 
 fn verify(connection: &Connection) -> Result<AuditChain> {
     let mut statement = connection.prepare(
-        "SELECT seq, at, actor, peer, verb, object, object_id, before, after, hash, place FROM audit ORDER BY seq",
+        "SELECT seq, at, actor, peer, verb, object, object_id, before, after, place, hash FROM audit ORDER BY seq",
     )?;
     let mut rows = statement.query([])?;
     let (mut previous, mut count) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let read = AuditRow {
-            seq: row.get(0)?,
-            at: Time(row.get(1)?),
-            actor: row.get(2)?,
-            peer: row.get(3)?,
-            verb: row.get(4)?,
-            object: row.get(5)?,
-            object_id: row.get(6)?,
-            before: row.get(7)?,
-            after: row.get(8)?,
-            place: row.get(10)?,
-        };
+        let read = list::row_of(row)?;
         if read.seq != count + 1 {
             return Err(broken(format!(
                 "the audit's row {} is missing; the next one there is row {} of {}",
@@ -210,7 +199,7 @@ fn verify(connection: &Connection) -> Result<AuditChain> {
                 read.at
             )));
         }
-        let hash: Vec<u8> = row.get(9)?;
+        let hash: Vec<u8> = row.get(10)?;
         if hash != chain(&previous, &read)? {
             return Err(broken(format!(
                 "the audit's row {} ({}, {} {} {} by {}) does not follow from the row before it",

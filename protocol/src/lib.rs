@@ -14,6 +14,7 @@ pub mod menu;
 pub mod module_table;
 pub mod problem;
 pub mod unit;
+pub mod uri;
 
 pub use id::{ChunkId, JobId, MachineId, MasterName, MasterRef, PlaceId};
 pub use mac::MacAddr;

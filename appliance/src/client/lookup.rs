@@ -1,7 +1,7 @@
 //! What people call things, made into ids. Whatever fits two things is refused with both named.
 
 use super::{
-    connection::{Connection, escape},
+    connection::Connection,
     table::{plain, text},
 };
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,7 @@ const NAMED: usize = 5;
 /// The machine of that id, name, address or serial number.
 pub fn machine(connection: &Connection, word: &str) -> Result<Value> {
     if is_id(word) {
-        return connection.get(&format!("/machines/{}", escape(word)), &[]);
+        return connection.get(&format!("/machines/{word}"), &[]);
     }
     let page = connection.get("/machines", &[("q", word), ("limit", "200")])?;
     let items = page["items"].as_array().context("the answer has no machines")?;

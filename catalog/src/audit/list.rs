@@ -297,7 +297,8 @@ impl Question {
     }
 }
 
-fn row_of(row: &Row<'_>) -> Result<AuditRow> {
+/// Of the columns of the table in their order, without the hash.
+pub(super) fn row_of(row: &Row<'_>) -> Result<AuditRow> {
     Ok(AuditRow {
         seq: row.get(0)?,
         at: Time(row.get(1)?),

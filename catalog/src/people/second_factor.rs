@@ -11,6 +11,7 @@ use crate::{
     time::Time,
 };
 use aws_lc_rs::hmac;
+use protocol::uri::percent_encoded;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
@@ -79,7 +80,7 @@ impl Catalog {
             }
         })?;
         let secret = base32(&bytes);
-        let name = percent(&person.name);
+        let name = percent_encoded(&person.name);
         Ok(SecondFactorOffer {
             address: format!("otpauth://totp/Amorce:{name}?secret={secret}&issuer=Amorce"),
             secret,
@@ -229,18 +230,6 @@ fn base32(bytes: &[u8]) -> String {
     text
 }
 
-/// RFC 3986 §2.1.
-fn percent(text: &str) -> String {
-    text.bytes()
-        .map(
-            |byte| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                true => char::from(byte).to_string(),
-                false => format!("%{byte:02X}"),
-            },
-        )
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +260,5 @@ mod tests {
         ] {
             assert_eq!(base32(bytes.as_bytes()), text);
         }
-        assert_eq!(percent("a b/é"), "a%20b%2F%C3%A9");
     }
 }

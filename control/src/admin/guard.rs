@@ -17,7 +17,7 @@ use axum::{
 };
 use axum_extra::extract::CookieJar;
 use catalog::{Actor, Credential, Permission, Person, Reach, Scope};
-use protocol::{MachineId, Problem};
+use protocol::{MachineId, PlaceId, Problem};
 
 /// The cookie that holds a session.
 pub(super) const COOKIE: &str = "amorce_session";
@@ -281,6 +281,15 @@ impl By {
     /// Where the person may do something.
     pub(super) fn scope_of(&self, permission: Permission) -> Scope {
         self.caller.person.rights.scope(permission)
+    }
+
+    /// Whether the person may see a place or a group.
+    pub(super) fn sees_place(&self, control: &Control, place: PlaceId) -> catalog::Result<bool> {
+        let catalog = control.catalog();
+        Ok(
+            catalog.reaches_place(&self.scope_of(Permission::PlaceRead), place)?
+                || catalog.reaches_place(&self.scope_of(Permission::GroupRead), place)?,
+        )
     }
 
     /// That the person may do something to all of these machines. Those that they may not see are not there.

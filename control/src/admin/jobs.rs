@@ -134,12 +134,10 @@ fn wish_of(control: &Control, by: &By, new: NewJob) -> Result<JobWish, Refusal> 
     let captures = new.steps.iter().any(|step| matches!(step, Step::Capture { .. }));
     let mut wish = JobWish::try_from(new)?;
     wish.scope = by.scope_of(Permission::JobRun);
-    if let Some(Target::Place { place }) = wish.target {
-        let catalog = control.catalog();
-        let seen = [Permission::PlaceRead, Permission::GroupRead].map(|seen| by.scope_of(seen));
-        if !catalog.reaches_place(&seen[0], place)? && !catalog.reaches_place(&seen[1], place)? {
-            return Err(Refusal::not_found("such place or group"));
-        }
+    if let Some(Target::Place { place }) = wish.target
+        && !by.sees_place(control, place)?
+    {
+        return Err(Refusal::not_found("such place or group"));
     }
     by.check_machines(control, Permission::JobRun, &wish.machines)?;
     if captures {

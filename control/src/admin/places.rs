@@ -345,9 +345,7 @@ fn check_places(
         if catalog.reaches_place(&by.scope_of(permission), *place)? {
             continue;
         }
-        let seen = [Permission::PlaceRead, Permission::GroupRead].map(|seen| by.scope_of(seen));
-        let is_seen = catalog.reaches_place(&seen[0], *place)? || catalog.reaches_place(&seen[1], *place)?;
-        return Err(match is_seen {
+        return Err(match by.sees_place(control, *place)? {
             true => not_allowed(&format!("this needs the permission {} there", permission.text())),
             // As for a place that there is not.
             false => Refusal::unusable(format!("there is no place {place}"), "choose another"),

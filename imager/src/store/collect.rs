@@ -408,13 +408,7 @@ impl Store {
             }
             index.remove_pack(number);
         }
-        // The pack first: a mark without its pack says nothing, a pack without its mark would be believed.
-        self.storage.delete(&name)?;
-        for mark in self.storage.list("damaged/")? {
-            if mark.starts_with(&format!("damaged/{id}-")) {
-                self.storage.delete(&mark)?;
-            }
-        }
+        self.delete_pack(id, &name)?;
         Ok(true)
     }
 

@@ -152,11 +152,11 @@ const RESERVE_LEN: usize = 256 << 10;
 const MAKING_ROOM: [&str; 2] = ["deleted/", "spent/"];
 
 impl FolderStorage {
-    /// Sees to it that there is a reserve, if there is room for it.
-    pub(super) fn keep_reserve(&self) {
+    /// Sees to it that there is a reserve, if there is room for it. Whether there is one.
+    pub(super) fn keep_reserve(&self) -> bool {
         let path = self.folder.join(RESERVE);
         if fs::metadata(&path).is_ok_and(|found| found.len() == RESERVE_LEN as u64) {
-            return;
+            return true;
         }
         // No hole, and nothing that a filesystem packs to nothing.
         let mut bytes = vec![0; RESERVE_LEN];
@@ -167,6 +167,7 @@ impl FolderStorage {
             // The little room that it took is somebody else's.
             let _ = fs::remove_file(&path);
         }
+        kept.is_ok()
     }
 
     fn put_new(&self, name: &str, bytes: &[u8], path: &Path) -> Result<()> {
@@ -320,10 +321,8 @@ impl PackStorage for FolderStorage {
             let mut again = lock(&self.dirty);
             again.files.extend(dirty.files);
             again.folders.extend(dirty.folders);
-        } else if self.reserve_spent.swap(false, Ordering::Relaxed) {
-            self.keep_reserve();
-            let is_kept = self.folder.join(RESERVE).exists();
-            self.reserve_spent.fetch_or(!is_kept, Ordering::Relaxed);
+        } else if self.reserve_spent.load(Ordering::Relaxed) && self.keep_reserve() {
+            self.reserve_spent.store(false, Ordering::Relaxed);
         }
         synced
     }

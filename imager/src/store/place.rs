@@ -367,13 +367,19 @@ impl Store {
             self.append_frame(&frame, false)?;
         }
         self.storage.commit()?;
+        match PackId::from_name(name) {
+            Some(id) => self.delete_pack(id, name),
+            None => self.storage.delete(name),
+        }
+    }
+
+    /// Deletes a pack and the marks of its damage.
+    pub(super) fn delete_pack(&self, id: PackId, name: &str) -> Result<()> {
         // The pack first: a mark without its pack says nothing, a pack without its mark would be believed.
         self.storage.delete(name)?;
-        if let Some(id) = PackId::from_name(name) {
-            for mark in self.storage.list("damaged/")? {
-                if mark.starts_with(&format!("damaged/{id}-")) {
-                    self.storage.delete(&mark)?;
-                }
+        for mark in self.storage.list("damaged/")? {
+            if mark.starts_with(&format!("damaged/{id}-")) {
+                self.storage.delete(&mark)?;
             }
         }
         Ok(())

@@ -3,12 +3,13 @@ import { Button, FormSelect, FormSelectOption, PageSection, TextInput } from '@p
 import { ExpandableRowContent, Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { Link } from 'react-router';
 import { type AuditFilters, auditQuery, PAGE_SIZE } from '../api/queries';
 import type { AuditEntry } from '../api/types';
 import { useLanguage } from '../language/language';
 import { ActionMenu } from '../layout/action-menu';
 import { download, fileAddress } from '../layout/address';
+import { useAddressWords } from '../layout/address-words';
 import { PageHeading } from '../layout/heading';
 import { HistoryIcon } from '../layout/icons';
 import { Moment } from '../layout/moment';
@@ -25,7 +26,7 @@ type Name = (typeof NAMES)[number];
 /** The filters stand in the address. */
 export function ActivityPage() {
   const { t } = useLanguage();
-  const [words, setWords] = useSearchParams();
+  const { words, change, clear } = useAddressWords();
   const said = Object.fromEntries(NAMES.map((name) => [name, words.get(name) ?? ''])) as Record<Name, string>;
   const asked: AuditFilters = { ...said, from: dayStart(said.from, 0), to: dayStart(said.to, 1) };
   const key = JSON.stringify(said);
@@ -34,19 +35,7 @@ export function ActivityPage() {
   if (place.key !== key) setPlace({ key, page: 0 });
   const page = place.key === key ? place.page : 0;
   const shown = list.data?.pages[Math.min(page, (list.data?.pages.length ?? 1) - 1)];
-  const set = useCallback(
-    (name: Name, value: string) =>
-      setWords(
-        (old) => {
-          const next = new URLSearchParams(old);
-          if (value === '') next.delete(name);
-          else next.set(name, value);
-          return next;
-        },
-        { replace: true },
-      ),
-    [setWords],
-  );
+  const set = useCallback((name: Name, value: string) => change({ [name]: value }), [change]);
   const search = useCallback((text: string) => set('q', text), [set]);
   const actor = useCallback((text: string) => set('actor', text), [set]);
   const goTo = (next: number) => {
@@ -106,7 +95,7 @@ export function ActivityPage() {
             title={t('activity.none')}
             icon={HistoryIcon}
             actions={
-              <Button variant="link" onClick={() => setWords({}, { replace: true })}>
+              <Button variant="link" onClick={clear}>
                 {t('filter.clear')}
               </Button>
             }

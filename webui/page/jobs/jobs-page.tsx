@@ -3,10 +3,11 @@ import { Button, Card, CardBody, CardHeader, CardTitle, Content, FormSelect, For
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { Link, useNavigate, useSearchParams } from 'react-router';
+import { Link, useNavigate } from 'react-router';
 import { jobQuery, jobsQuery } from '../api/queries';
 import type { Job } from '../api/types';
 import { useLanguage } from '../language/language';
+import { useAddressWords } from '../layout/address-words';
 import { PageHeading } from '../layout/heading';
 import { TasksIcon } from '../layout/icons';
 import { Moment } from '../layout/moment';
@@ -25,20 +26,11 @@ const STATES = ['running', 'waiting', 'queued', 'failed', 'cancelled', 'done'] a
 export function JobsPage() {
   const { t } = useLanguage();
   const navigate = useNavigate();
-  const [words, setWords] = useSearchParams();
+  const { words, change } = useAddressWords();
   const filters = { state: STATES.find((each) => each === words.get('state')) ?? '', whose: words.get('whose') === 'mine' ? 'mine' : '' };
   const isNarrowed = filters.state !== '' || filters.whose !== '';
   const list = useInfiniteQuery({ ...jobsQuery(filters), placeholderData: keepPreviousData });
-  const set = (name: 'state' | 'whose', value: string) =>
-    setWords(
-      (old) => {
-        const next = new URLSearchParams(old);
-        if (value === '') next.delete(name);
-        else next.set(name, value);
-        return next;
-      },
-      { replace: true },
-    );
+  const set = (name: 'state' | 'whose', value: string) => change({ [name]: value });
   const jobs = useMemo(() => list.data?.pages.flatMap((page) => page.items) ?? [], [list.data]);
   const total = list.data?.pages[0]?.total ?? 0;
   const active = jobs.filter((job) => !isFinal(job.state));

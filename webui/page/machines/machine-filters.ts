@@ -1,7 +1,7 @@
 /** What the list of machines is narrowed by. It stands in the address: a reload, a link and the way back keep it. */
 import { useCallback, useMemo } from 'react';
-import { useSearchParams } from 'react-router';
 import type { MachineFilters } from '../api/queries';
+import { useAddressWords } from '../layout/address-words';
 
 /** What may be true of a machine, as the API calls it. */
 export const TRAITS = ['connected', 'in-job', 'unnamed', 'not-inventoried', 'nothing-bootable', 'warned', 'quarantined'] as const;
@@ -57,23 +57,14 @@ export function toQuery(filters: ChosenFilters, now: number): MachineFilters {
 
 /** The filters of this moment and how to change them. */
 export function useMachineFilters() {
-  const [words, setWords] = useSearchParams();
+  const { words, change: changeWords } = useAddressWords();
   const filters = useMemo(() => readFilters(words), [words]);
   const change = useCallback(
-    (next: Partial<ChosenFilters>) =>
-      setWords(
-        (old) => {
-          const changed = new URLSearchParams(old);
-          for (const [name, value] of Object.entries(next)) {
-            const text = Array.isArray(value) ? value.join(',') : value;
-            if (text === '') changed.delete(name);
-            else changed.set(name, text);
-          }
-          return changed;
-        },
-        { replace: true },
-      ),
-    [setWords],
+    (next: Partial<ChosenFilters>) => {
+      const texts = Object.entries(next).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : value]);
+      changeWords(Object.fromEntries(texts));
+    },
+    [changeWords],
   );
   const narrowed = filters.q !== '' || filters.is.length > 0 || filters.firmware !== '' || filters.silent !== '' || filters.place !== '';
   return { filters, change, narrowed };
